@@ -1,0 +1,315 @@
+//! Everything a project may refuse: one closed table of error code, status and message (`contract/core.md` §2.3).
+//! A refusal is an expected outcome and a value; a fault (a database that is away, a bug) is not in this table.
+
+use std::borrow::Cow;
+
+use crate::time::Timestamp;
+
+/// Why a password is weak (`contract/core.md` §5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeakReason {
+    /// Too short.
+    Length,
+    /// A required set of characters is missing.
+    Characters,
+    /// Known from a breach or a list of common passwords.
+    Pwned,
+}
+
+impl WeakReason {
+    /// The wire value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Length => "length",
+            Self::Characters => "characters",
+            Self::Pwned => "pwned",
+        }
+    }
+}
+
+/// A password that does not meet the project's rules: one sentence per reason, and the reasons.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeakPassword {
+    /// What the user reads.
+    pub message: String,
+    /// In the order of the sentences.
+    pub reasons: Vec<WeakReason>,
+}
+
+/// Status, error code and message of a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wire {
+    /// HTTP status.
+    pub status: u16,
+    /// The contract's error code.
+    pub code: &'static str,
+    /// The contract's message.
+    pub message: Cow<'static, str>,
+}
+
+macro_rules! refusals {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident $( ( $($arg:ident : $ty:ty),+ ) )? => $status:literal $code:literal $message:expr;
+    )+) => {
+        /// A refusal. The variants are the whole table.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Refusal {
+            $( $(#[$doc])* #[doc = concat!("`", stringify!($status), "` `", $code, "`")] $name $( ( $($ty),+ ) )?, )+
+        }
+
+        impl Refusal {
+            /// What the client is told.
+            pub fn wire(&self) -> Wire {
+                match self {
+                    $( Self::$name $( ( $($arg),+ ) )? => Wire { status: $status, code: $code, message: Cow::from($message) }, )+
+                }
+            }
+        }
+    };
+}
+
+refusals! {
+    // transport
+    /// The body is not the JSON object that is wanted; holds the parser's words.
+    BadJson(detail: String) => 400 "bad_json" format!("Could not parse request body as JSON: {detail}");
+    /// More than one mebibyte.
+    BodyTooLarge => 413 "request_entity_too_large" "Request body too large (max 1048576 bytes)";
+    /// The deadline of the request has passed.
+    RequestTimeout => 504 "request_timeout" "Processing this request timed out, please retry after a moment.";
+    /// Text with NUL, invalid UTF-8 or lone surrogates.
+    UnreadableText => 400 "validation_failed" "Text must be valid UTF-8 without NUL characters";
+    /// A per-client bucket is empty.
+    OverRequestRateLimit => 429 "over_request_rate_limit" "Request rate limit reached";
+    /// The project's mail limit is reached.
+    OverEmailSendRateLimit => 429 "over_email_send_rate_limit" "email rate limit exceeded";
+    /// A message to this user went out a moment ago; holds the whole seconds left.
+    EmailCoolDown(seconds: i64) => 429 "over_email_send_rate_limit"
+        format!("For security purposes, you can only request this after {seconds} seconds.");
+    /// The project serves nothing for now.
+    ProjectPaused => 503 "project_paused" "This project is paused";
+
+    // bearer
+    /// No or an ill-formed `Authorization` header.
+    NoAuthorization => 401 "no_authorization" "This endpoint requires a valid Bearer token";
+    /// The token does not verify; holds the reason.
+    BadJwt(detail: String) => 403 "bad_jwt" format!("invalid JWT: unable to parse or verify signature, {detail}");
+    /// A token without subject, as API keys are.
+    MissingSub => 403 "bad_jwt" "invalid claim: missing sub claim";
+    /// The subject is not a UUID.
+    SubNotUuid => 400 "bad_jwt" "invalid claim: sub claim must be a UUID";
+    /// The session claim is not a UUID.
+    SessionIdNotUuid => 403 "bad_jwt" "invalid claim: session_id claim must be a UUID";
+    /// The subject's row is gone.
+    BearerUserNotFound => 403 "user_not_found" "User from sub claim in JWT does not exist";
+    /// The session's row is gone.
+    BearerSessionNotFound => 403 "session_not_found" "Session from session_id claim in JWT does not exist";
+    /// The account is banned.
+    BearerUserBanned => 403 "user_banned" "User is banned";
+    /// The token's role is no admin role.
+    NotAdmin => 403 "not_admin" "User not allowed";
+    /// An admin token whose session is over.
+    SessionNoLongerValid => 403 "session_expired" "Session is no longer valid";
+    /// The token is for another audience than the request.
+    AudienceMismatch => 400 "validation_failed" "Token audience doesn't match request audience";
+
+    // input
+    /// An empty address.
+    EmailRequired => 400 "validation_failed" "An email address is required";
+    /// More than 255 bytes.
+    EmailTooLong => 400 "validation_failed" "An email address is too long";
+    /// Not an address.
+    EmailFormat => 400 "validation_failed" "Unable to validate email address: invalid format";
+    /// Not a number.
+    PhoneFormat => 400 "validation_failed" "Invalid phone number format (E.164 required)";
+    /// More than 72 bytes.
+    PasswordTooLong => 400 "validation_failed" "Password cannot be longer than 72 characters";
+    /// The project's password rules are not met.
+    WeakPassword(weak: WeakPassword) => 422 "weak_password" weak.message.clone();
+    /// One of the two PKCE parameters is missing.
+    PkceIncomplete => 400 "validation_failed" "PKCE flow requires code_challenge_method and code_challenge";
+    /// The challenge is too short or too long.
+    PkceChallengeLength => 400 "validation_failed" "code challenge has to be between 43 and 128 characters";
+    /// The challenge has other characters.
+    PkceChallengeCharset => 400 "validation_failed"
+        "code challenge can only contain alphanumeric characters, hyphens, periods, underscores and tildes";
+    /// A method that is neither `s256` nor `plain`.
+    PkceMethod => 400 "validation_failed" "Invalid code_challenge_method";
+    /// Page numbers that are none; holds the parser's words.
+    BadPagination(detail: String) => 400 "validation_failed" format!("Bad Pagination Parameters: {detail}");
+    /// A sort field that is none.
+    BadSortField(field: String) => 400 "validation_failed" format!("Bad Sort Parameters: bad field for sort '{field}'");
+    /// A sort direction that is none.
+    BadSortDirection(direction: String) => 400 "validation_failed"
+        format!("Bad Sort Parameters: bad direction for sort '{direction}', only 'asc' and 'desc' allowed");
+
+    // sign-up
+    /// Sign-ups are off.
+    SignupDisabled => 422 "signup_disabled" "Signups not allowed for this instance";
+    /// No password.
+    SignupPasswordRequired => 400 "validation_failed" "Signup requires a valid password";
+    /// Both contacts.
+    SignupOneContact => 400 "validation_failed" "Only an email address or phone number should be provided on signup.";
+    /// E-mail sign-ups are off.
+    EmailSignupsDisabled => 400 "email_provider_disabled" "Email signups are disabled";
+    /// Phone sign-ups are off.
+    PhoneSignupsDisabled => 400 "phone_provider_disabled" "Phone signups are disabled";
+    /// Anonymous sign-ins are off.
+    AnonymousDisabled => 422 "anonymous_provider_disabled" "Anonymous sign-ins are disabled";
+    /// The address is taken and the project says so.
+    UserAlreadyExists => 422 "user_already_exists" "User already registered";
+
+    // sign-in
+    /// No such grant.
+    UnsupportedGrantType => 400 "invalid_credentials" "unsupported_grant_type";
+    /// Both contacts.
+    LoginOneContact => 400 "validation_failed" "Only an email address or phone number should be provided on login.";
+    /// Neither contact.
+    LoginContactMissing => 400 "validation_failed" "missing email or phone";
+    /// E-mail sign-ins are off.
+    EmailLoginsDisabled => 422 "email_provider_disabled" "Email logins are disabled";
+    /// Phone sign-ins are off.
+    PhoneLoginsDisabled => 422 "phone_provider_disabled" "Phone logins are disabled";
+    /// Unknown user or wrong password.
+    InvalidCredentials => 400 "invalid_credentials" "Invalid login credentials";
+    /// The account is banned.
+    UserBanned => 400 "user_banned" "User is banned";
+    /// The address is not proven yet.
+    EmailNotConfirmed => 400 "email_not_confirmed" "Email not confirmed";
+    /// The number is not proven yet.
+    PhoneNotConfirmed => 400 "phone_not_confirmed" "Phone not confirmed";
+
+    // refresh
+    /// Not the shape of a refresh token.
+    RefreshTokenMalformed => 400 "validation_failed" "Refresh token is not valid";
+    /// Unknown, forged, or of a session that is gone.
+    RefreshTokenNotFound => 400 "refresh_token_not_found" "Invalid Refresh Token: Refresh Token Not Found";
+    /// The account is banned.
+    RefreshUserBanned => 400 "user_banned" "Invalid Refresh Token: User Banned";
+    /// A stored token whose session is gone.
+    RefreshSessionNotFound => 400 "session_not_found" "Invalid Refresh Token: No Valid Session Found";
+    /// Past its end.
+    SessionExpired => 400 "session_expired" "Invalid Refresh Token: Session Expired";
+    /// Unused for too long.
+    SessionExpiredInactivity => 400 "session_expired" "Invalid Refresh Token: Session Expired (Inactivity)";
+    /// The second factor was due.
+    SessionExpiredLowAal => 400 "session_expired"
+        "Invalid Refresh Token: Session Expired (Low AAL: User Needs MFA Verification)";
+    /// Another sign-in took its place.
+    SessionExpiredNewerLogin => 400 "session_expired" "Invalid Refresh Token: Session Expired (Revoked by Newer Login)";
+    /// A token that was used before.
+    RefreshTokenAlreadyUsed => 400 "refresh_token_already_used" "Invalid Refresh Token: Already Used";
+    /// A counter that was never issued.
+    RefreshTokenNotIssued => 400 "validation_failed" "Invalid Refresh Token: Not Issued By This Server";
+    /// The row stayed locked for too long.
+    RefreshConflict => 409 "conflict" "Too many concurrent token refresh requests on the same session or refresh token";
+
+    // verify
+    /// No type.
+    VerifyTypeRequired => 400 "validation_failed" "Verify requires a verification type";
+    /// GET without token.
+    VerifyLinkTokenRequired => 400 "validation_failed" "Verify requires a token or a token hash";
+    /// POST with neither or both of token and hash.
+    VerifyTokenRequired => 400 "validation_failed" "Verify requires either a token or a token hash";
+    /// POST with a code and not exactly one contact.
+    VerifyOneContact => 400 "validation_failed" "Only an email address or phone number should be provided on verify";
+    /// POST with a hash and more.
+    VerifyHashOnly => 400 "validation_failed" "Only the token_hash and type should be provided";
+    /// The address is none.
+    VerifyEmailFormat => 422 "validation_failed" "Invalid email format";
+    /// No such type.
+    VerifyTypeInvalid => 400 "validation_failed" "Invalid email verification type";
+    /// A link that is unknown, used or too old.
+    LinkExpired => 403 "otp_expired" "Email link is invalid or has expired";
+    /// A code that is unknown, used or too old.
+    CodeExpired => 403 "otp_expired" "Token has expired or is invalid";
+    /// No flow waits for this link.
+    LinkFlowNotFound => 400 "flow_state_not_found"
+        "No associated flow state found. 422: No valid flow state found for user.";
+
+    // pkce
+    /// A part is missing.
+    PkceFieldsRequired => 400 "validation_failed"
+        "invalid request: both auth code and code verifier should be non-empty";
+    /// No such code.
+    FlowStateNotFound => 404 "flow_state_not_found" "invalid flow state, no valid flow state found";
+    /// The code is too old.
+    FlowStateExpired => 422 "flow_state_expired" "invalid flow state, flow state has expired";
+    /// The verifier does not fit.
+    BadCodeVerifier => 400 "bad_code_verifier" "code challenge does not match previously saved code verifier";
+
+    // user
+    /// The row's role may not.
+    AppMetadataNeedsAdmin => 403 "not_admin" "Updating app_metadata requires admin privileges";
+    /// A second factor is due.
+    UpdateNeedsAal2 => 401 "insufficient_aal"
+        "AAL2 session is required to update email or password when MFA is enabled.";
+    /// No way to sign in with it.
+    AnonymousPassword => 422 "validation_failed"
+        "Updating password of an anonymous user without an email or phone is not allowed";
+    /// The account is managed elsewhere.
+    UserSsoManaged => 422 "user_sso_managed"
+        "Updating email, phone, password of a SSO account only possible via SSO";
+    /// The address is taken.
+    EmailExists => 422 "email_exists" "A user with this email address has already been registered";
+    /// The number is taken.
+    PhoneExists => 422 "phone_exists" "A user with this phone number has already been registered";
+    /// The session is not fresh.
+    ReauthenticationNeeded => 400 "reauthentication_needed" "Password update requires reauthentication";
+    /// The nonce does not fit.
+    ReauthenticationNotValid => 422 "reauthentication_not_valid" "Nonce has expired or is invalid";
+    /// The old password is asked for.
+    CurrentPasswordRequired => 400 "current_password_required"
+        "Current password required when setting new password.";
+    /// The old password is wrong.
+    CurrentPasswordInvalid => 400 "current_password_invalid"
+        "Current password required when setting new password.";
+    /// No change.
+    SamePassword => 422 "same_password" "New password should be different from the old password.";
+    /// A change that this version cannot make yet.
+    ChangeNotAvailable => 501 "feature_disabled" "Changing the email address or phone number is not available";
+
+    // logout and sessions
+    /// No such scope.
+    UnsupportedLogoutScope(scope: String) => 400 "validation_failed" format!("Unsupported logout scope \"{scope}\"");
+    /// No such session of this user.
+    SessionNotFound => 404 "session_not_found" "Session not found";
+    /// Not a UUID.
+    SessionIdMalformed => 404 "validation_failed" "session_id must be an UUID";
+
+    // admin
+    /// Not a UUID.
+    UserIdMalformed => 404 "validation_failed" "user_id must be an UUID";
+    /// No such user.
+    UserNotFound => 404 "user_not_found" "User not found";
+    /// No contact at all.
+    AdminContactRequired => 400 "validation_failed" "Cannot create a user without either an email or phone";
+    /// The number is taken.
+    AdminPhoneExists => 422 "phone_exists" "Phone number already registered by another user";
+    /// Both given.
+    AdminPasswordOrHash => 400 "validation_failed" "Only a password or a password hash should be provided";
+    /// The hash cannot be read.
+    AdminBadHash => 500 "unexpected_failure" "Error creating user";
+    /// Not a UUID.
+    AdminIdMalformed => 400 "validation_failed" "ID must conform to the uuid v4 format";
+    /// The nil UUID.
+    AdminIdNil => 400 "validation_failed" "ID cannot be a nil uuid";
+    /// Not a duration; holds the parser's words.
+    BanDuration(detail: String) => 400 "validation_failed" format!("invalid format for ban duration: {detail}");
+    /// The row could not be made, as the reference says it.
+    AdminCreateConflict => 500 "unexpected_failure" "Database error creating new user";
+    /// The row could not be changed, as the reference says it.
+    AdminUpdateConflict => 500 "unexpected_failure" "Error updating user";
+
+    // discovery
+    /// The OAuth server is off.
+    OauthServerDisabled => 404 "feature_disabled" "OAuth server is disabled";
+}
+
+impl Refusal {
+    /// The cool-down refusal at `now` for a message that went out at `sent_at`, if it stands (`contract/core.md` §3.3).
+    pub fn email_cool_down(sent_at: Option<Timestamp>, every_seconds: i64, now: Timestamp) -> Option<Self> {
+        let left = sent_at?.plus_seconds(every_seconds).since(now);
+        (left > chrono::TimeDelta::zero()).then(|| Self::EmailCoolDown(left.num_seconds()))
+    }
+}

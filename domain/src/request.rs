@@ -1,0 +1,36 @@
+//! What travels with every request of a project, and the bearer token as the edge found it.
+
+use crate::ids::{SessionId, UserId};
+use crate::secret::Secret;
+
+/// Facts about the caller that the edge establishes once.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The client's address; `None` when a trusted proxy gave no valid one (`interface.md`, trusted proxies).
+    pub ip: Option<String>,
+    /// The `User-Agent` header, `None` when absent or empty.
+    pub user_agent: Option<String>,
+    /// The `X-JWT-AUD` header: narrows reads, never chooses the audience of a new account.
+    pub audience: Option<String>,
+    /// Candidates for the redirect target, best first: `redirect_to`, then `Referer` (`contract/core.md` §4.1).
+    pub redirect_candidates: Vec<String>,
+    /// Shown in logs and as `error_id`.
+    pub request_id: String,
+}
+
+/// The `Authorization` header: the token after `Bearer `, or `None` where there is no well-formed one.
+#[derive(Clone, Debug)]
+pub struct Bearer(pub Option<Secret<String>>);
+
+/// A bearer whose signature and claims were checked (`contract/core.md` §8.4 steps 1 to 4 and 6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedBearer {
+    /// The `sub` claim.
+    pub user: UserId,
+    /// The `session_id` claim, `None` when absent or nil.
+    pub session: Option<SessionId>,
+    /// The first `aud` of the token, empty when absent.
+    pub audience: String,
+    /// The `role` claim, empty when absent.
+    pub role: String,
+}
