@@ -1,1 +1,67 @@
-//! placeholder
+//! What gateways share: the index of open sessions, invalidations and counters, over Redis or inside one process.
+//!
+//! Nothing here is a source of truth. The database decides; the index guesses, an invalidation is a hint to read
+//! again, and a counter limits. So every call may fail with [`Unavailable`], at once rather than late, and a caller
+//! goes on without the answer. Everything is keyed by project id.
+
+use std::sync::Arc;
+
+use domain::secret::Secret;
+
+pub mod bus;
+pub mod counters;
+mod in_process;
+mod redis;
+pub mod sessions;
+
+pub use bus::{Bus, Event, Events, Invalidation};
+pub use counters::{Counters, Hit, Take};
+pub use redis::{ConnectError, RedisOptions};
+pub use sessions::{SessionEntry, SessionIndex};
+
+/// The shared store did not take the call, or did not answer in time; whether a write happened is then unknown.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the shared store is unavailable: {reason}")]
+pub struct Unavailable {
+    reason: Box<str>,
+}
+
+impl Unavailable {
+    /// An outage for the `reason` that a log line will show.
+    pub fn new(reason: impl Into<Box<str>>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
+
+/// The three shared services of a gateway.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Which sessions a user probably has.
+    pub sessions: Arc<dyn SessionIndex>,
+    /// Invalidations between gateways.
+    pub bus: Arc<dyn Bus>,
+    /// Rate limits.
+    pub counters: Arc<dyn Counters>,
+}
+
+impl Cluster {
+    /// The services of a gateway that is alone. They never fail and forget everything with the process.
+    pub fn in_process() -> Self {
+        Self {
+            sessions: Arc::new(in_process::Sessions::default()),
+            bus: Arc::new(in_process::LocalBus::default()),
+            counters: Arc::new(in_process::LocalCounters::default()),
+        }
+    }
+
+    /// The services over the Redis server at `url`: `redis://` or `rediss://` (TLS, certificates checked against the
+    /// system's roots), `[user]:password@`, and `/db` are understood. Redis 6 or newer, or Valkey.
+    ///
+    /// Waits for the first connection for as long as `options` say. A server that cannot be reached by then is no
+    /// error: a gateway must be able to restart while Redis is away. The services then fail until it is back, and
+    /// [`Bus::healthy`] says so. Must be called inside a Tokio runtime; the connections close when the last clone of
+    /// the services is dropped.
+    pub async fn redis(url: &Secret<String>, options: RedisOptions) -> Result<Self, ConnectError> {
+        redis::connect(url, options).await
+    }
+}

@@ -1,9 +1,16 @@
 //! `/admin/users` (`contract/core.md` §17.2 to §17.6).
 
+use uuid::Uuid;
+
+use crate::config::Policy;
+use crate::ids::UserId;
 use crate::pagination::Paged;
+use crate::refusal::Refusal;
 use crate::request::Bearer;
 use crate::secret::Secret;
+use crate::time::Timestamp;
 use crate::user::{Metadata, User};
+use crate::{email, go_duration, password, phone};
 
 /// `GET /admin/users`.
 #[derive(Clone, Debug)]
@@ -97,4 +104,181 @@ pub struct Delete {
     /// Keep an unusable row.
     pub soft: bool,
 }
+/// What is left to know of a user that is to be made, once its attributes are in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreatePlan {
+    /// The wanted id.
+    pub id: Option<UserId>,
+    /// The end of a ban.
+    pub banned_until: Option<Timestamp>,
+}
 
+/// Checks the attributes of a new user after its contacts (§17.3 steps 4, 7 and 8). The password's strength is the
+/// admin's business, its length is not.
+///
+/// # Errors
+/// The first check that fails.
+pub fn check_create(attributes: &Attributes, now: Timestamp) -> Result<CreatePlan, Refusal> {
+    let hash_given = !attributes.password_hash.expose().is_empty();
+    if let Some(password) = &attributes.password {
+        if hash_given {
+            return Err(Refusal::AdminPasswordOrHash);
+        }
+        password::check_limits(password.expose())?;
+    }
+    let id = wanted_id(&attributes.id)?;
+    let banned_until = ban(&attributes.ban_duration, now)?.flatten();
+    Ok(CreatePlan { id, banned_until })
+}
+
+fn wanted_id(text: &str) -> Result<Option<UserId>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let id = Uuid::parse_str(text).map_err(|_| Refusal::AdminIdMalformed)?;
+    if id.is_nil() { Err(Refusal::AdminIdNil) } else { Ok(Some(UserId(id))) }
+}
+
+/// The end of the ban a duration asks for: the outer `None` = untouched, the inner = lifted.
+fn ban(duration: &str, now: Timestamp) -> Result<Option<Option<Timestamp>>, Refusal> {
+    match duration {
+        "" => Ok(None),
+        "none" => Ok(Some(None)),
+        duration => {
+            let duration = go_duration::parse(duration).map_err(Refusal::BanDuration)?;
+            Ok(Some((!duration.is_zero()).then(|| now.plus(duration))))
+        }
+    }
+}
+
+/// A change of a user whose attributes are in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdatePlan {
+    /// The new address in its stored spelling.
+    pub email: Option<String>,
+    /// The new number in its stored spelling.
+    pub phone: Option<String>,
+    /// The outer `None` = untouched, the inner = lifted.
+    pub banned_until: Option<Option<Timestamp>>,
+}
+
+/// Checks the attributes of a change (§17.5). An empty password is too short, not absent.
+///
+/// # Errors
+/// The first check that fails.
+pub fn check_update(attributes: &Attributes, policy: &Policy, now: Timestamp) -> Result<UpdatePlan, Refusal> {
+    let given = |text: &str, validate: fn(&str) -> Result<String, Refusal>| {
+        if text.is_empty() { Ok(None) } else { validate(text).map(Some) }
+    };
+    let email = given(&attributes.email, email::validate)?;
+    let phone = given(&attributes.phone, phone::validate)?;
+    let banned_until = ban(&attributes.ban_duration, now)?;
+    if let Some(password) = &attributes.password {
+        password::accept(password.expose(), &policy.password)?;
+    }
+    Ok(UpdatePlan { email, phone, banned_until })
+}
+
+/// Whether the oldest users come first: `created_at`, then a blank and a direction; newest first when nothing is said.
+/// The first of several decides, all are checked.
+///
+/// # Errors
+/// Another field, another direction.
+pub fn sort_ascending(sort: &[String]) -> Result<bool, Refusal> {
+    let mut first = None;
+    for part in sort.iter().filter(|part| !part.is_empty()) {
+        let (field, direction) = part.split_once(' ').unwrap_or((part, "desc"));
+        if field != "created_at" {
+            return Err(Refusal::BadSortField(field.to_owned()));
+        }
+        let ascending = match direction.to_ascii_lowercase().as_str() {
+            "asc" => true,
+            "desc" => false,
+            _ => return Err(Refusal::BadSortDirection(direction.to_owned())),
+        };
+        first.get_or_insert(ascending);
+    }
+    Ok(first.unwrap_or(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{at, policy};
+
+    fn secret(text: &str) -> Secret<String> {
+        Secret::new(text.to_owned())
+    }
+
+    #[test]
+    fn create_takes_a_weak_password_but_not_one_that_cannot_be_hashed_whole() {
+        let with = |password: &str| Attributes { password: Some(secret(password)), ..Attributes::default() };
+        assert!(check_create(&with("x"), at(0)).is_ok());
+        assert_eq!(check_create(&with(&"x".repeat(73)), at(0)), Err(Refusal::PasswordTooLong));
+        assert_eq!(check_create(&with("a\0"), at(0)), Err(Refusal::UnreadableText));
+    }
+
+    #[test]
+    fn password_and_hash_exclude_each_other_before_the_id_is_read() {
+        let attributes = Attributes {
+            password: Some(secret("")),
+            password_hash: secret("$2a$10$x"),
+            id: "abc".to_owned(),
+            ..Attributes::default()
+        };
+        assert_eq!(check_create(&attributes, at(0)), Err(Refusal::AdminPasswordOrHash));
+        let without = Attributes { password: None, ..attributes };
+        assert_eq!(check_create(&without, at(0)), Err(Refusal::AdminIdMalformed));
+    }
+
+    #[test]
+    fn ids_are_uuids_but_not_nil() {
+        let id = |text: &str| check_create(&Attributes { id: text.to_owned(), ..Attributes::default() }, at(0));
+        assert_eq!(id("").unwrap().id, None);
+        assert_eq!(id("00000000-0000-0000-0000-000000000000"), Err(Refusal::AdminIdNil));
+        assert_eq!(id("0"), Err(Refusal::AdminIdMalformed));
+        assert!(id("11111111-2222-4333-8444-555555555555").unwrap().id.is_some());
+    }
+
+    #[test]
+    fn bans_start_now_and_end_by_none_or_zero() {
+        assert_eq!(ban("", at(0)), Ok(None));
+        assert_eq!(ban("none", at(0)), Ok(Some(None)));
+        assert_eq!(ban("0s", at(0)), Ok(Some(None)));
+        assert_eq!(ban("1h30m", at(0)), Ok(Some(Some(at(5400)))));
+        let words = r#"time: missing unit in duration "24""#;
+        assert_eq!(ban("24", at(0)), Err(Refusal::BanDuration(words.to_owned())));
+    }
+
+    #[test]
+    fn updates_check_contacts_then_ban_then_password() {
+        let mut attributes = Attributes {
+            email: "nope".to_owned(),
+            phone: "+0".to_owned(),
+            ban_duration: "3d".to_owned(),
+            password: Some(secret("")),
+            ..Attributes::default()
+        };
+        let judged = |attributes: &Attributes| check_update(attributes, &policy(), at(0)).unwrap_err();
+        assert_eq!(judged(&attributes), Refusal::EmailFormat);
+        attributes.email = "A@B.co".to_owned();
+        assert_eq!(judged(&attributes), Refusal::PhoneFormat);
+        attributes.phone = String::new();
+        assert!(matches!(judged(&attributes), Refusal::BanDuration(_)));
+        attributes.ban_duration = String::new();
+        assert!(matches!(judged(&attributes), Refusal::WeakPassword(_)));
+        attributes.password = None;
+        let plan = check_update(&attributes, &policy(), at(0)).unwrap();
+        assert_eq!(plan, UpdatePlan { email: Some("a@b.co".to_owned()), phone: None, banned_until: None });
+    }
+
+    #[test]
+    fn sort_knows_one_field_and_two_directions() {
+        let sort = |parts: &[&str]| sort_ascending(&parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>());
+        assert_eq!(sort(&[]), Ok(false));
+        assert_eq!(sort(&["created_at"]), Ok(false));
+        assert_eq!(sort(&["created_at ASC", "created_at desc"]), Ok(true));
+        assert_eq!(sort(&["email asc"]), Err(Refusal::BadSortField("email".to_owned())));
+        assert_eq!(sort(&["created_at up"]), Err(Refusal::BadSortDirection("up".to_owned())));
+    }
+}

@@ -66,11 +66,7 @@ impl FromStr for ProjectRef {
         let mut bytes = text.bytes();
         let starts = bytes.next().is_some_and(|b| b.is_ascii_lowercase());
         let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if starts && rest && (3..=63).contains(&text.len()) {
-            Ok(Self(text.into()))
-        } else {
-            Err(InvalidProjectRef)
-        }
+        if starts && rest && (3..=63).contains(&text.len()) { Ok(Self(text.into())) } else { Err(InvalidProjectRef) }
     }
 }
 

@@ -31,9 +31,9 @@ impl Page {
 fn parse_unsigned(text: Option<&str>, default: u64) -> Result<u64, Refusal> {
     match text {
         None | Some("") => Ok(default),
-        Some(text) => text.parse().map_err(|_| {
-            Refusal::BadPagination(format!("strconv.ParseUint: parsing {text:?}: invalid syntax"))
-        }),
+        Some(text) => text
+            .parse()
+            .map_err(|_| Refusal::BadPagination(format!("strconv.ParseUint: parsing {text:?}: invalid syntax"))),
     }
 }
 

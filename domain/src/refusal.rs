@@ -156,8 +156,15 @@ refusals! {
     PhoneSignupsDisabled => 400 "phone_provider_disabled" "Phone signups are disabled";
     /// Anonymous sign-ins are off.
     AnonymousDisabled => 422 "anonymous_provider_disabled" "Anonymous sign-ins are disabled";
+    /// A challenge with a number: messages carry no links.
+    PkceNotForPhone => 400 "validation_failed" "PKCE not supported for phone signups";
     /// The address is taken and the project says so.
     UserAlreadyExists => 422 "user_already_exists" "User already registered";
+
+    /// No way to send an SMS is configured.
+    SmsProviderMissing => 500 "unexpected_failure" "Unable to get SMS provider";
+    /// The account vanished while it was signed up for.
+    SignupConflict => 500 "unexpected_failure" "Database error saving new user";
 
     // sign-in
     /// No such grant.

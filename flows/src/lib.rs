@@ -1,1 +1,45 @@
-//! placeholder
+//! The business sequences, one file per flow: gather facts, decide (in `domain`), apply in one transaction, answer.
+//!
+//! A flow takes a [`Context`] and a request of `domain` and gives an answer or an [`Error`]. It knows neither HTTP nor actors.
+
+pub mod audit;
+pub mod authenticate;
+mod context;
+mod confirmation;
+mod error;
+mod issue;
+pub mod mail;
+pub mod management;
+mod new_user;
+mod one_time;
+mod refresh_stored;
+pub mod source;
+
+mod admin_users;
+mod databases;
+mod discovery;
+mod exchange;
+mod logout;
+mod refresh;
+mod sessions;
+mod sign_in;
+mod signup;
+mod user_read;
+mod user_update;
+mod verify;
+
+pub use admin_users::{admin_create_user, admin_delete_user, admin_get_user, admin_list_users, admin_update_user};
+pub use context::{AcceptedApiKey, Context, Hasher, OutboxWake, Services, Tenant, WarmSession};
+pub use databases::Databases;
+pub use discovery::{health, jwks, oauth_metadata, openid_configuration, settings};
+pub use error::{Error, Result, Source};
+pub use exchange::exchange;
+pub use logout::logout;
+pub use refresh::refresh;
+pub use sessions::{admin_end_sessions, admin_list_sessions, end_session, list_sessions};
+pub use sign_in::sign_in;
+pub use signup::signup;
+pub use source::{ControlSource, TenantSource};
+pub use user_read::user_read;
+pub use user_update::user_update;
+pub use verify::{verify, verify_link};

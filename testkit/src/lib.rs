@@ -1,1 +1,14 @@
-//! placeholder
+//! The whole gateway in a test's own process: real router, actors, flows and storage, with a clock the test moves,
+//! repeatable randomness, and a mailbox in memory.
+
+mod app;
+mod client;
+mod clock;
+mod database;
+mod entropy;
+
+pub use app::{TestApp, TestProject};
+pub use client::{Answer, Ask};
+pub use clock::MockClock;
+pub use database::TestDatabase;
+pub use entropy::SeededEntropy;

@@ -1,0 +1,191 @@
+//! The closed table of what `/auth/v1` asks of a project: the request type, its answer, where it runs and the flow.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crypto::refresh_token::RefreshToken;
+use domain::ids::SessionId;
+use domain::request::Bearer;
+use domain::time::Timestamp;
+use domain::tokens::IssuedSession;
+use domain::user::User;
+use domain::{admin_users, logout, pkce, refresh, sessions, sign_in, signup, user_read, user_update, verify};
+use flows::{Context, Tenant};
+use serde_json::Value;
+
+use crate::operation::{Lane, Operation};
+
+/// How many queues a project's challenges share: what a stranger sends cannot start more actors than that.
+const QUEUES: u64 = 1024;
+
+macro_rules! operations {
+    ($(
+        $name:literal $request:ty => $answer:ty,
+        lane |$this:ident, $tenant:ident, $now:ident| $lane:expr,
+        run $flow:path;
+    )+) => {
+        $(
+            impl Operation for $request {
+                type Answer = $answer;
+                const NAME: &'static str = $name;
+
+                fn lane(&self, $tenant: &Tenant, $now: Timestamp) -> Lane {
+                    let $this = self;
+                    $lane
+                }
+
+                async fn run(self, ctx: Context) -> Result<$answer, flows::Error> {
+                    $flow(&ctx, self).await
+                }
+            }
+        )+
+    };
+}
+
+operations! {
+    "signup" signup::Request => signup::Answer,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::signup;
+
+    "sign_in" sign_in::Request => IssuedSession,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::sign_in;
+
+    "refresh" refresh::Request => IssuedSession,
+    lane |this, tenant, _now| refresh_lane(this, tenant),
+    run flows::refresh;
+
+    "exchange" pkce::Exchange => IssuedSession,
+    lane |this, _tenant, _now| challenge("exchange", this.auth_code.expose()),
+    run flows::exchange;
+
+    "user_read" user_read::Request => User,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::user_read;
+
+    "user_update" user_update::Request => User,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::user_update;
+
+    "logout" logout::Request => (),
+    lane |this, tenant, now| bearer_lane(&this.bearer, tenant, now),
+    run flows::logout;
+
+    "verify_link" verify::Link => verify::Landing,
+    lane |this, _tenant, _now| challenge("verify", this.token.expose()),
+    run flows::verify_link;
+
+    "verify" verify::Request => verify::Answer,
+    lane |this, _tenant, _now| verify_lane(this),
+    run flows::verify;
+
+    "list_sessions" sessions::List => sessions::Listing,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::list_sessions;
+
+    "end_session" sessions::End => (),
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::end_session;
+
+    "admin_list_sessions" sessions::AdminList => sessions::Listing,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::admin_list_sessions;
+
+    "admin_end_sessions" sessions::AdminEnd => (),
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::admin_end_sessions;
+
+    "admin_list_users" admin_users::List => admin_users::Listing,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::admin_list_users;
+
+    "admin_get_user" admin_users::Get => User,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::admin_get_user;
+
+    "admin_create_user" admin_users::Create => User,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::admin_create_user;
+
+    "admin_update_user" admin_users::Update => User,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::admin_update_user;
+
+    "admin_delete_user" admin_users::Delete => (),
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::admin_delete_user;
+}
+
+/// A public document of a project (`contract/core.md` §11), answered from the snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Document {
+    /// `GET /settings`.
+    Settings,
+    /// `GET /health`.
+    Health,
+    /// `GET /.well-known/jwks.json`.
+    Jwks,
+    /// `GET /.well-known/openid-configuration`.
+    OpenidConfiguration,
+    /// `GET /.well-known/oauth-authorization-server`.
+    OauthMetadata,
+}
+
+impl Operation for Document {
+    type Answer = Value;
+    const NAME: &'static str = "document";
+
+    fn lane(&self, _: &Tenant, _: Timestamp) -> Lane {
+        Lane::Snapshot
+    }
+
+    async fn run(self, ctx: Context) -> Result<Value, flows::Error> {
+        match self {
+            Self::Settings => Ok(flows::settings(&ctx)),
+            Self::Health => Ok(flows::health(&ctx)),
+            Self::Jwks => Ok(flows::jwks(&ctx)),
+            Self::OpenidConfiguration => Ok(flows::openid_configuration(&ctx)),
+            Self::OauthMetadata => flows::oauth_metadata(&ctx),
+        }
+    }
+}
+
+/// A refresh runs in the actor of its session. Only a token that this project issued starts one; what is forged, stored
+/// or of an adopted session with a key of its own is queued by its text.
+fn refresh_lane(request: &refresh::Request, tenant: &Tenant) -> Lane {
+    let text = request.refresh_token.expose();
+    match RefreshToken::parse(text) {
+        Ok(RefreshToken::Bound(token)) if token.verify(&tenant.project_key.session_key(token.session())) => {
+            Lane::Session(token.session())
+        }
+        Ok(RefreshToken::Bound(token)) => challenge("refresh", &token.session()),
+        Ok(RefreshToken::Stored(token)) => challenge("refresh", &token),
+        Err(_) => Lane::Task,
+    }
+}
+
+/// What ends a session runs in the session's actor.
+fn bearer_lane(token: &Bearer, tenant: &Tenant, now: Timestamp) -> Lane {
+    session_of(token, tenant, now).map_or(Lane::Task, Lane::Session)
+}
+
+fn session_of(token: &Bearer, tenant: &Tenant, now: Timestamp) -> Option<SessionId> {
+    let claims = tenant.keys.verify(token.0.as_ref()?.expose(), now).ok()?;
+    claims.get("session_id")?.as_str()?.parse().ok().map(SessionId)
+}
+
+/// Attempts at one code are counted one after the other: by contact where there is one, or else by the hash of the link.
+fn verify_lane(request: &verify::Request) -> Lane {
+    let hash = request.token_hash.expose();
+    if !hash.is_empty() {
+        return challenge("verify", hash);
+    }
+    let contact = if request.email.is_empty() { &request.phone } else { &request.email };
+    challenge("verify", &contact.to_ascii_lowercase())
+}
+
+/// One of the project's queues for `kind`; the same text always meets the same one.
+fn challenge<T: Hash + ?Sized>(kind: &str, text: &T) -> Lane {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    Lane::Challenge(format!("{kind} {}", hasher.finish() % QUEUES))
+}

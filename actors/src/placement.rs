@@ -1,0 +1,34 @@
+//! Which database a project lives in.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use flows::Tenant;
+
+/// A database, told apart without keeping its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    /// The gateway's.
+    Gateway,
+    /// A project's own.
+    Own(u64),
+}
+
+impl Place {
+    /// Where the rows of `tenant` are.
+    pub(crate) fn of(tenant: &Tenant) -> Self {
+        match &tenant.project.database_url {
+            None => Self::Gateway,
+            Some(url) => {
+                let mut hasher = DefaultHasher::new();
+                url.expose().hash(&mut hasher);
+                Self::Own(hasher.finish())
+            }
+        }
+    }
+}
+
+/// Whole seconds of a duration.
+pub(crate) fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}

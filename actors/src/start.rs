@@ -1,0 +1,99 @@
+//! Starting the runtime.
+
+use std::sync::Arc;
+
+use flows::mail::Deliver;
+use flows::management::Management;
+use flows::{Hasher, OutboxWake, Services, TenantSource};
+use tokio::sync::{oneshot, watch};
+
+use crate::handle::{Health, RuntimeHandle};
+use crate::hashing::Hashing;
+use crate::invalidation::ReadYourWrites;
+use crate::kit::{Death, spawn_root};
+use crate::limits::Limits;
+use crate::outbox::{Courier, Ledger, Waker};
+use crate::root::{Plan, Root, RootMessage};
+use crate::runtime::Shared;
+use crate::stats::Stats;
+
+/// The runtime could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("the actors did not start")]
+pub struct StartError(#[source] Death);
+
+/// What the actors work with.
+pub struct Parts {
+    /// The services of the process, with the runtime's own [`Runtime::hasher`] and [`Runtime::outbox`].
+    pub services: Arc<Services>,
+    /// Where projects come from.
+    pub source: Arc<dyn TenantSource>,
+    /// Delivers outbox rows.
+    pub deliver: Arc<dyn Deliver>,
+    /// The operator's hand on the projects.
+    pub management: Management,
+}
+
+/// A runtime that is being put together: it lends out the services that it implements itself, then starts.
+pub struct Runtime {
+    limits: Limits,
+    hashing: Hashing,
+    waker: Waker,
+}
+
+impl Runtime {
+    /// A runtime within `limits`.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, hashing: Hashing::default(), waker: Waker::default() }
+    }
+
+    /// Hashes passwords in the pool, once the runtime has been started.
+    pub fn hasher(&self) -> Arc<dyn Hasher> {
+        Arc::new(self.hashing.clone())
+    }
+
+    /// Wakes the deliverer, once the runtime has been started.
+    pub fn outbox(&self) -> Arc<dyn OutboxWake> {
+        Arc::new(self.waker.clone())
+    }
+
+    /// Starts the actors. No project is loaded before somebody asks for it.
+    ///
+    /// # Errors
+    /// Fails when the root could not start its services.
+    pub async fn start(self, parts: Parts) -> Result<RuntimeHandle, StartError> {
+        let Parts { services, source, deliver, mut management } = parts;
+        let stats = Arc::new(Stats::default());
+        let courier = Courier::new(deliver, Arc::clone(&services.clock), Arc::clone(&stats), &self.limits);
+        let shared = Arc::new(Shared::new(self.limits, stats, services, source));
+        let databases = management.databases.clone();
+        let ledger = |database| Arc::new(database) as Arc<dyn Ledger>;
+        let plan = Plan {
+            shared: Arc::clone(&shared),
+            hashing: self.hashing,
+            waker: self.waker,
+            courier,
+            ledgers: Arc::new(move || databases.connected().into_iter().map(ledger).collect()),
+        };
+        let (health, observed) = watch::channel(Health::Running);
+        let (root, running) = spawn_root(Root::new(plan, health.clone())).await.map_err(StartError)?;
+        tokio::spawn(async move {
+            let ended = running.await;
+            tracing::debug!(?ended, "the root has ended");
+            health.send_if_modified(|health| {
+                let failed = *health == Health::Running;
+                if failed {
+                    *health = Health::Failed;
+                }
+                failed
+            });
+        });
+        let (ready, started) = oneshot::channel();
+        let sent = root.send(RootMessage::Ready(ready)).is_ok();
+        if !sent || started.await.is_err() {
+            return Err(StartError("the root died while it started its services".into()));
+        }
+        management.cluster.bus = Arc::new(ReadYourWrites { bus: management.cluster.bus, shared: Arc::clone(&shared) });
+        Ok(RuntimeHandle { shared, root, health: observed, management: Arc::new(management) })
+    }
+}

@@ -1,0 +1,114 @@
+//! Bounds: who finds no room is told at once.
+
+use std::time::Duration;
+
+use actors::{AskError, Lane, Limits, Rate};
+use domain::project::Status;
+use domain::refusal::Refusal;
+use tokio::time::Instant;
+
+use crate::support::{Gateway, Latch, ready, session};
+
+/// Asserts that an ask is refused as overloaded without any time passing.
+async fn refused_at_once(gateway: &Gateway, name: &str, lane: Lane) {
+    let before = Instant::now();
+    let outcome = gateway.ask(name, ready(lane, ())).await;
+    assert!(
+        matches!(outcome, Err(AskError::Overloaded { retry_after }) if retry_after > Duration::ZERO),
+        "{outcome:?}"
+    );
+    assert_eq!(before.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_full_tenant_refuses_at_once_and_its_neighbour_does_not() {
+    let gateway = Gateway::paused(Limits { tenant_in_flight: 2, ..Limits::default() }).await;
+    gateway.source.create("one");
+    gateway.source.create("two");
+    let latch = Latch::new();
+    let held = [gateway.spawn("one", latch.hold(Lane::Task)), gateway.spawn("one", latch.hold(session(1)))];
+    latch.entered().await;
+    latch.entered().await;
+    refused_at_once(&gateway, "one", Lane::Task).await;
+    refused_at_once(&gateway, "one", Lane::Snapshot).await;
+    gateway.ask("two", ready(Lane::Task, ())).await.unwrap();
+    latch.open();
+    for answer in held {
+        answer.await.unwrap().unwrap();
+    }
+    gateway.ask("one", ready(Lane::Task, ())).await.unwrap();
+    assert_eq!(gateway.handle.stats().refused, 2);
+}
+
+#[tokio::test]
+async fn a_full_gateway_refuses_at_once() {
+    let gateway = Gateway::paused(Limits { in_flight: 1, ..Limits::default() }).await;
+    gateway.source.create("one");
+    gateway.source.create("two");
+    let latch = Latch::new();
+    let held = gateway.spawn("one", latch.hold(Lane::Task));
+    latch.entered().await;
+    assert_eq!(gateway.handle.stats().in_flight, 1);
+    refused_at_once(&gateway, "two", Lane::Task).await;
+    latch.open();
+    held.await.unwrap().unwrap();
+    gateway.ask("two", ready(Lane::Task, ())).await.unwrap();
+    assert_eq!(gateway.handle.stats().in_flight, 0);
+}
+
+#[tokio::test]
+async fn a_full_session_refuses_at_once_and_its_neighbour_does_not() {
+    let gateway = Gateway::paused(Limits { entity_in_flight: 2, ..Limits::default() }).await;
+    gateway.source.create("one");
+    let latch = Latch::new();
+    let held = [gateway.spawn("one", latch.hold(session(1))), gateway.spawn("one", latch.hold(session(1)))];
+    latch.entered().await;
+    refused_at_once(&gateway, "one", session(1)).await;
+    gateway.ask("one", ready(session(2), ())).await.unwrap();
+    latch.open();
+    for answer in held {
+        answer.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_project_over_its_rate_is_told_when_to_come_back() {
+    let rate = Rate { per_second: 10, burst: 2 };
+    let gateway = Gateway::paused(Limits { tenant_rate: Some(rate), ..Limits::default() }).await;
+    gateway.source.create("one");
+    for _ in 0..2 {
+        gateway.ask("one", ready(Lane::Task, ())).await.unwrap();
+    }
+    let Err(AskError::Limited { retry_after }) = gateway.ask("one", ready(Lane::Task, ())).await else {
+        panic!("the third request is over the rate");
+    };
+    tokio::time::advance(retry_after).await;
+    gateway.ask("one", ready(Lane::Task, ())).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_paused_project_refuses_everything_and_a_deleted_one_is_unknown() {
+    let gateway = Gateway::paused(Limits::default()).await;
+    gateway.source.create("one");
+    gateway.source.set_status("one", Status::Paused);
+    let outcome = gateway.settings("one").await;
+    assert!(matches!(outcome, Err(AskError::Refused(Refusal::ProjectPaused))), "{outcome:?}");
+    gateway.source.create("two");
+    gateway.source.set_status("two", Status::Deleting);
+    let outcome = gateway.settings("two").await;
+    assert!(matches!(outcome, Err(AskError::UnknownProject)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn settings_needed_before_an_ask_take_no_room() {
+    let gateway = Gateway::paused(Limits { in_flight: 1, tenant_in_flight: 1, ..Limits::default() }).await;
+    gateway.source.create("one");
+    let latch = Latch::new();
+    let held = gateway.spawn("one", latch.hold(Lane::Task));
+    latch.entered().await;
+    let deadline = Instant::now() + Duration::from_secs(1);
+    let policy = gateway.handle.policy(&crate::support::project("one"), deadline).await.unwrap();
+    assert_eq!(policy.site_url, "http://localhost:3000");
+    latch.open();
+    held.await.unwrap().unwrap();
+}

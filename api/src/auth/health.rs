@@ -1,0 +1,14 @@
+//! `GET /health` (`contract/core.md` §11.1).
+
+use axum::response::Response;
+use http::StatusCode;
+
+use crate::edge::Edge;
+use crate::failure::Failure;
+use crate::output::json;
+use crate::runtime::Document;
+
+/// Tells that the project is served, and by which version.
+pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
+    json::answer(StatusCode::OK, &edge.ask(Document::Health).await?)
+}

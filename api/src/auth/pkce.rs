@@ -1,0 +1,17 @@
+//! `POST /token?grant_type=pkce` (`contract/core.md` §13.3).
+
+use axum::body::Body;
+use axum::response::Response;
+use domain::pkce::Exchange;
+
+use crate::edge::Edge;
+use crate::failure::Failure;
+use crate::wire::token;
+
+/// Trades an authorization code and its verifier for a session.
+pub(crate) async fn handle(edge: Edge, body: Body) -> Result<Response, Failure> {
+    let mut fields = edge.object(body).await?;
+    let request =
+        Exchange { auth_code: fields.secret("auth_code")?, code_verifier: fields.secret("code_verifier")? };
+    token::answer(&edge.ask(request).await?)
+}

@@ -1,0 +1,20 @@
+//! `POST /token`: which grant is asked for (`contract/core.md` §13).
+
+use axum::body::Body;
+use axum::response::Response;
+use domain::refusal::Refusal;
+
+use crate::auth::{pkce, refresh, sign_in};
+use crate::edge::Edge;
+use crate::failure::Failure;
+
+/// Hands the request to the grant that the query names.
+pub(crate) async fn handle(edge: Edge, body: Body) -> Result<Response, Failure> {
+    let grant = edge.query.text("grant_type")?;
+    match grant.as_str() {
+        "password" => sign_in::handle(edge, body).await,
+        "refresh_token" => refresh::handle(edge, body).await,
+        "pkce" => pkce::handle(edge, body).await,
+        _ => Err(Refusal::UnsupportedGrantType.into()),
+    }
+}

@@ -1,0 +1,210 @@
+//! A request as its handler sees it: which project it is for, who asks, and how long there is time.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri};
+use domain::ids::ProjectRef;
+use domain::refusal::Refusal;
+use domain::request::{Bearer, Caller};
+use domain::secret::Secret;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, REFERER, USER_AGENT};
+use http::request::Parts;
+use tokio::time::Instant;
+
+use crate::auth::gate::Gate;
+use crate::client_ip;
+use crate::failure::Failure;
+use crate::input::body;
+use crate::input::object::Object;
+use crate::input::query::Query;
+use crate::layers::Entered;
+use crate::layers::Observed;
+use crate::runtime::{Ask, Call, Facts, Question, Runtime};
+use crate::state::ApiState;
+
+/// A request to a project's auth API.
+pub(crate) struct Edge {
+    state: ApiState,
+    project: ProjectRef,
+    caller: Caller,
+    deadline: Instant,
+    /// The bearer token, where there is a well-formed one.
+    pub(crate) bearer: Bearer,
+    /// The query string.
+    pub(crate) query: Query,
+    /// The path as it was received, with the project's prefix.
+    pub(crate) path: String,
+    form: bool,
+}
+
+impl Edge {
+    /// Asks the project.
+    pub(crate) async fn ask<Q: Question>(&self, question: Q) -> Result<Q::Answer, Failure>
+    where
+        dyn Runtime: Ask<Q>,
+    {
+        let call = Call { project: self.project.clone(), caller: self.caller.clone(), deadline: self.deadline };
+        self.state.runtime().ask(call, question).await
+    }
+
+    /// The body of an open route.
+    pub(crate) async fn object(&self, body: Body) -> Result<Object, Failure> {
+        // A form is read before the handler sees the body, and nothing is left of it (`contract/core.md` §1.2).
+        let bytes = if self.form { bytes::Bytes::new() } else { body::read(body).await? };
+        Ok(Object::parse(&bytes)?)
+    }
+
+    /// The fields of a body behind `gate`: an invalid token is refused before an invalid body.
+    pub(crate) async fn fields<T>(
+        &self,
+        gate: Gate,
+        body: Body,
+        fields: impl FnOnce(Object) -> Result<T, Refusal>,
+    ) -> Result<T, Failure> {
+        let fields = match self.object(body).await {
+            Ok(object) => fields(object).map_err(Failure::from),
+            Err(failure) => Err(failure),
+        };
+        self.behind(gate, fields).await
+    }
+
+    /// Gives `parsed`, or where it is an error first what `gate` says about the token.
+    pub(crate) async fn behind<T>(&self, gate: Gate, parsed: Result<T, impl Into<Failure>>) -> Result<T, Failure> {
+        match parsed {
+            Ok(parsed) => Ok(parsed),
+            Err(refusal) => {
+                let failure = refusal.into();
+                gate.pass(self).await?;
+                Err(failure)
+            }
+        }
+    }
+}
+
+impl FromRequestParts<ApiState> for Edge {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Failure> {
+        let missing = |what: &'static str| Failure::Fault(what.into());
+        let entered = parts.extensions.get::<Entered>().ok_or_else(|| missing("a route of a project has no project"))?;
+        let observed = parts.extensions.get::<Observed>().ok_or_else(|| missing("a request was not observed"))?;
+        let query = Query::parse(parts.uri.query().unwrap_or_default());
+        let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |original| original.path());
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
+        Ok(Self {
+            state: state.clone(),
+            project: entered.project.clone(),
+            caller: caller(&parts.headers, &query, peer, &entered.facts, state, observed.request_id())?,
+            deadline: observed.deadline(),
+            bearer: bearer(&parts.headers),
+            path: path.to_owned(),
+            query,
+            form: is_form(&parts.headers),
+        })
+    }
+}
+
+/// The token of an `Authorization` header: the scheme in any case, exactly one space (`contract/core.md` §8.4).
+pub(crate) fn bearer(headers: &HeaderMap) -> Bearer {
+    let token = || {
+        let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = value.split_once(' ')?;
+        let well_formed = !token.is_empty() && !token.contains(char::is_whitespace);
+        (scheme.eq_ignore_ascii_case("bearer") && well_formed).then(|| Secret::new(token.to_owned()))
+    };
+    Bearer(token())
+}
+
+fn caller(
+    headers: &HeaderMap,
+    query: &Query,
+    peer: Option<SocketAddr>,
+    facts: &Facts,
+    state: &ApiState,
+    request_id: &str,
+) -> Result<Caller, Failure> {
+    let text = |name| {
+        let value = headers.get(name).map(|value: &http::HeaderValue| std::str::from_utf8(value.as_bytes()));
+        value.transpose().map(|text| text.filter(|text| !text.is_empty()).map(str::to_owned))
+    };
+    let ip = client_ip::of(peer.map(|peer| peer.ip()), headers, state.trusted_proxies(), facts.sb_forwarded_for);
+    Ok(Caller {
+        ip: ip.map(|ip| ip.to_string()),
+        user_agent: headers
+            .get(USER_AGENT)
+            .map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned())
+            .filter(|agent| !agent.is_empty()),
+        audience: text("x-jwt-aud").map_err(|_| Refusal::UnreadableText)?,
+        redirect_candidates: redirect_candidates(headers, query),
+        request_id: request_id.to_owned(),
+    })
+}
+
+/// Where the caller wants to return to, best first (`contract/core.md` §4.1). What cannot be read is no candidate.
+fn redirect_candidates(headers: &HeaderMap, query: &Query) -> Vec<String> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
+    let wanted = header("redirect_to").or_else(|| query.get("redirect_to").ok().flatten());
+    let candidates = wanted.into_iter().chain(header(REFERER.as_str()));
+    candidates.filter(|candidate| !candidate.is_empty()).map(str::to_owned).collect()
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn what_counts_as_a_bearer() {
+        for (value, token) in [
+            ("Bearer abc", Some("abc")),
+            ("bearer a.b.c", Some("a.b.c")),
+            ("BEARER abc", Some("abc")),
+            ("Bearer  abc", None),
+            ("Bearer a b", None),
+            ("Bearer abc ", None),
+            ("Bearer ", None),
+            ("Bearer", None),
+            ("Basic abc", None),
+            ("abc", None),
+            ("", None),
+        ] {
+            let found = bearer(&headers(&[("authorization", value)]));
+            assert_eq!(found.0.as_ref().map(|token| token.expose().as_str()), token, "{value:?}");
+        }
+        assert!(bearer(&HeaderMap::new()).0.is_none());
+    }
+
+    #[test]
+    fn redirect_candidates_are_ordered() {
+        let query = Query::parse("redirect_to=https%3A%2F%2Fq.co");
+        let all = headers(&[("redirect_to", "https://h.co"), ("referer", "https://r.co")]);
+        assert_eq!(redirect_candidates(&all, &query), ["https://h.co", "https://r.co"]);
+        assert_eq!(redirect_candidates(&headers(&[("redirect_to", "")]), &query), ["https://q.co"]);
+        assert_eq!(redirect_candidates(&HeaderMap::new(), &Query::parse("redirect_to=%ff")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn forms_are_told_by_their_media_type() {
+        for (value, form) in [
+            ("application/x-www-form-urlencoded", true),
+            ("Application/X-WWW-Form-Urlencoded; charset=utf-8", true),
+            ("application/json", false),
+            ("text/plain", false),
+        ] {
+            assert_eq!(is_form(&headers(&[("content-type", value)])), form, "{value}");
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The one map from failures to HTTP (`contract/core.md` §2). A handler answers a `Failure`; the outermost layer writes the
+//! body, because its shape depends on the version the client asked for, and logs what an operator must see.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use domain::refusal::Refusal;
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Method, StatusCode};
+use serde::Serialize;
+
+use crate::output::json;
+
+/// The cause of a fault: for the log, never for a client.
+pub type Source = Box<dyn StdError + Send + Sync>;
+
+/// Why a request has no ordinary answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// An expected outcome of the contract.
+    #[error("refused: {0:?}")]
+    Refused(Refusal),
+    /// No project is meant by the path, the host or the key.
+    #[error("unknown project")]
+    UnknownProject,
+    /// The project does not take the API key of the request.
+    #[error("api key not taken")]
+    ApiKey(ApiKeyFault),
+    /// The gateway or the project has all the work it can hold.
+    #[error("overloaded")]
+    Overloaded {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// This client or project asks too often.
+    #[error("limited")]
+    Limited {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// Something the request needs is away.
+    #[error("temporarily unavailable")]
+    Unavailable {
+        /// When to come back.
+        retry_after: Duration,
+        /// What is away.
+        source: Source,
+    },
+    /// The deadline has passed.
+    #[error("the deadline has passed")]
+    Timeout,
+    /// A defect stopped the work half way.
+    #[error("the work crashed")]
+    Crashed,
+    /// A defect, ours or the data's.
+    #[error("fault")]
+    Fault(#[source] Source),
+    /// Nothing is served at this path.
+    #[error("no such route")]
+    NoRoute,
+    /// The path is served, but not with this method; holds those that are.
+    #[error("method not allowed")]
+    MethodNotAllowed(&'static str),
+    /// The sender of a body fell silent.
+    #[error("the body stalled")]
+    BodyStalled,
+    /// The sender of a body broke off or broke the framing.
+    #[error("the body is broken")]
+    BodyBroken,
+    /// The Management API refuses with this status and message.
+    #[error("management: {1}")]
+    Management(StatusCode, String),
+}
+
+/// What is wrong with the API key of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiKeyFault {
+    /// None was given where the project looks for it.
+    Missing,
+    /// A browser presents a key that belongs on servers only.
+    SecretInBrowser,
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Carries a failure from the handler to the layer that writes it.
+#[derive(Clone)]
+struct Carried(Arc<Failure>);
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(Carried(Arc::new(self)));
+        response
+    }
+}
+
+/// The shape of error bodies that a client understands (`contract/core.md` §1.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ApiVersion {
+    /// `code` is the status, the error code stands in `error_code`, the text in `msg`.
+    Legacy,
+    /// From 2024-01-01 on: `code` is the error code, the text stands in `message`.
+    Dated,
+}
+
+const VERSION: HeaderName = HeaderName::from_static("x-supabase-api-version");
+const ERROR_CODE: HeaderName = HeaderName::from_static("x-sb-error-code");
+const DATED: HeaderValue = HeaderValue::from_static("2024-01-01");
+
+impl ApiVersion {
+    /// Reads the version header. What is absent, no date, or before 2024 means the legacy shape.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let date = headers.get(VERSION).and_then(|value| value.to_str().ok()).filter(|text| is_date(text));
+        if date.is_some_and(|date| date >= "2024-01-01") { Self::Dated } else { Self::Legacy }
+    }
+}
+
+/// Whether `text` is a day of the calendar as `YYYY-MM-DD`; such texts sort as the days do.
+fn is_date(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let mut part = |length: usize| {
+        parts.next().filter(|part| part.len() == length && part.bytes().all(|b| b.is_ascii_digit()))?.parse::<u32>().ok()
+    };
+    let (Some(year), Some(month), Some(day)) = (part(4), part(2), part(2)) else { return false };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return false,
+    };
+    parts.next().is_none() && (1..=days).contains(&day)
+}
+
+/// Writes the body of a failed request and keeps the headers that layers added; other answers pass unchanged.
+pub(crate) fn render(mut response: Response, version: ApiVersion, request_id: &str, method: &Method) -> Response {
+    let Some(Carried(failure)) = response.extensions_mut().remove::<Carried>() else { return response };
+    log(&failure);
+    let mut rendered = write(&failure, version, request_id);
+    for (name, value) in response.headers() {
+        if ![ALLOW, CONTENT_LENGTH, CONTENT_TYPE].contains(name) {
+            rendered.headers_mut().append(name, value.clone());
+        }
+    }
+    if *method == Method::HEAD {
+        *rendered.body_mut() = Body::empty();
+    }
+    rendered
+}
+
+fn log(failure: &Failure) {
+    match failure {
+        Failure::Fault(source) => tracing::error!(cause = chain(source.as_ref()), "request failed"),
+        Failure::Crashed => tracing::error!("request crashed"),
+        Failure::Unavailable { source, .. } => tracing::warn!(cause = chain(source.as_ref()), "request not served"),
+        Failure::Overloaded { .. } => tracing::warn!("request shed"),
+        Failure::Timeout => tracing::warn!("request timed out"),
+        Failure::Refused(refusal) => tracing::debug!(code = refusal.wire().code, "request refused"),
+        _ => tracing::debug!(%failure, "request refused"),
+    }
+}
+
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// An error as a client is told it.
+struct Told<'a> {
+    status: u16,
+    code: &'a str,
+    message: &'a str,
+    reasons: Option<Vec<&'static str>>,
+    /// Errors of the contract carry their code in a header and, from 500 on, the request's id; crashes carry neither.
+    of_contract: bool,
+}
+
+fn write(failure: &Failure, version: ApiVersion, request_id: &str) -> Response {
+    let plain = |status, code, message| Told { status, code, message, reasons: None, of_contract: true };
+    match failure {
+        Failure::Refused(refusal) => {
+            let wire = refusal.wire();
+            let reasons = match refusal {
+                Refusal::WeakPassword(weak) => Some(weak.reasons.iter().map(|reason| reason.as_str()).collect()),
+                _ => None,
+            };
+            let told =
+                Told { status: wire.status, code: wire.code, message: &wire.message, reasons, of_contract: true };
+            body(&told, version, request_id)
+        }
+        Failure::UnknownProject => body(&plain(404, "project_not_found", "Project not found"), version, request_id),
+        Failure::ApiKey(fault) => api_key(*fault),
+        Failure::Overloaded { retry_after } | Failure::Unavailable { retry_after, .. } => {
+            let told = plain(503, "service_unavailable", "Service is temporarily unavailable, please try again shortly");
+            with_retry_after(body(&told, version, request_id), *retry_after)
+        }
+        Failure::Limited { retry_after } => {
+            let wire = Refusal::OverRequestRateLimit.wire();
+            with_retry_after(body(&plain(wire.status, wire.code, &wire.message), version, request_id), *retry_after)
+        }
+        Failure::Timeout => {
+            let wire = Refusal::RequestTimeout.wire();
+            body(&plain(wire.status, wire.code, &wire.message), version, request_id)
+        }
+        Failure::Crashed => {
+            let told = Told { of_contract: false, ..plain(500, "unexpected_failure", "Internal Server Error") };
+            body(&told, version, request_id)
+        }
+        Failure::Fault(_) => {
+            let message = "Unexpected failure, please check server logs for more information";
+            body(&Told { of_contract: false, ..plain(500, "unexpected_failure", message) }, version, request_id)
+        }
+        Failure::NoRoute => text(StatusCode::NOT_FOUND, "404 page not found\n"),
+        Failure::MethodNotAllowed(methods) => {
+            let mut response = StatusCode::METHOD_NOT_ALLOWED.into_response();
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+            response
+        }
+        Failure::BodyStalled => {
+            let told = plain(408, "request_timeout", "The request body did not arrive in time");
+            closing(body(&told, version, request_id))
+        }
+        Failure::BodyBroken => {
+            let told = plain(400, "bad_json", "Could not parse request body as JSON: the body broke off");
+            closing(body(&told, version, request_id))
+        }
+        Failure::Management(status, message) => json_body(*status, &Message { message, hint: None }),
+    }
+}
+
+fn body(told: &Told<'_>, version: ApiVersion, request_id: &str) -> Response {
+    #[derive(Serialize)]
+    struct Reasons<'a> {
+        reasons: &'a [&'static str],
+    }
+
+    #[derive(Serialize)]
+    struct Legacy<'a> {
+        code: u16,
+        error_code: &'a str,
+        msg: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error_id: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        weak_password: Option<Reasons<'a>>,
+    }
+
+    #[derive(Serialize)]
+    struct Dated<'a> {
+        code: &'a str,
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        weak_password: Option<Reasons<'a>>,
+    }
+
+    let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let weak_password = told.reasons.as_deref().map(|reasons| Reasons { reasons });
+    let weak = weak_password.is_some();
+    let mut response = match version {
+        ApiVersion::Legacy => {
+            let error_id = Some(request_id).filter(|id| told.of_contract && told.status >= 500 && !id.is_empty());
+            let Told { code: error_code, message: msg, .. } = *told;
+            json_body(status, &Legacy { code: told.status, error_code, msg, error_id, weak_password })
+        }
+        ApiVersion::Dated => {
+            let mut response = json_body(status, &Dated { code: told.code, message: told.message, weak_password });
+            response.headers_mut().insert(VERSION, DATED);
+            response
+        }
+    };
+    // The contract leaves the header out for weak passwords in the dated shape.
+    if told.of_contract
+        && !(weak && version == ApiVersion::Dated)
+        && let Ok(code) = HeaderValue::from_str(told.code)
+    {
+        response.headers_mut().insert(ERROR_CODE, code);
+    }
+    response
+}
+
+/// The body of gateways and of the Management API.
+#[derive(Serialize)]
+struct Message<'a> {
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+fn api_key(fault: ApiKeyFault) -> Response {
+    let (message, hint) = match fault {
+        ApiKeyFault::Missing => ("No API key found in request", Some("This project takes the API key as a header only.")),
+        ApiKeyFault::SecretInBrowser => ("Forbidden use of secret API key in browser", None),
+    };
+    json_body(StatusCode::UNAUTHORIZED, &Message { message, hint })
+}
+
+fn json_body(status: StatusCode, value: &impl Serialize) -> Response {
+    match json::encode(value) {
+        Ok(bytes) => {
+            let mut response = Response::new(Body::from(bytes));
+            *response.status_mut() = status;
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        }
+        // Texts and numbers always encode; an empty answer is the fallback that cannot fail itself.
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn text(status: StatusCode, text: &'static str) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+fn with_retry_after(mut response: Response, after: Duration) -> Response {
+    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    response
+}
+
+fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! What comes in: bodies, JSON objects and query strings, read the way the contract reads them.
+
+pub(crate) mod body;
+pub(crate) mod object;
+pub(crate) mod query;

@@ -1,0 +1,314 @@
+//! Request bodies as the contract decodes them (`contract/core.md` §1.2): one JSON object, unknown keys ignored, keys matched
+//! without regard to ASCII case, the last of several equal keys counts, `null` is the field's zero value, and a body `null`
+//! is an empty object.
+
+use std::fmt;
+
+use domain::refusal::Refusal;
+use domain::secret::Secret;
+use domain::user::Metadata;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+
+/// A decoded body. Fields are taken out by name; a field of another type than asked for is refused.
+#[derive(Debug, Default)]
+pub(crate) struct Object(Vec<(String, Value)>);
+
+impl Object {
+    /// Reads `body`.
+    ///
+    /// # Errors
+    /// `bad_json` for anything but one object (or `null`); `validation_failed` where a text holds what no text may hold:
+    /// NUL, invalid UTF-8 or half of a surrogate pair.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        if body.is_empty() {
+            return Err(bad("unexpected end of JSON input"));
+        }
+        let text = std::str::from_utf8(body).map_err(|_| Refusal::UnreadableText)?;
+        if text.contains('\0') {
+            return Err(Refusal::UnreadableText);
+        }
+        let object: Self = serde_json::from_str(text).map_err(|error| {
+            if has_lone_surrogate(text) {
+                Refusal::UnreadableText
+            } else if error.is_data() {
+                bad("a JSON object is wanted")
+            } else {
+                bad(error.to_string())
+            }
+        })?;
+        if text.contains("\\u0000") && object.0.iter().any(|(key, value)| key.contains('\0') || has_nul(value)) {
+            return Err(Refusal::UnreadableText);
+        }
+        Ok(object)
+    }
+
+    /// A text field; empty when absent or `null`.
+    pub(crate) fn text(&mut self, name: &str) -> Result<String, Refusal> {
+        let mut text = String::new();
+        for value in self.take(name) {
+            match value {
+                Value::Null => {}
+                Value::String(value) => text = value,
+                _ => return Err(wrong_type(name, "a string")),
+            }
+        }
+        Ok(text)
+    }
+
+    /// A text field that tells absence (and `null`) from an empty text.
+    pub(crate) fn optional_text(&mut self, name: &str) -> Result<Option<String>, Refusal> {
+        let mut text = None;
+        for value in self.take(name) {
+            text = match value {
+                Value::Null => None,
+                Value::String(value) => Some(value),
+                _ => return Err(wrong_type(name, "a string")),
+            };
+        }
+        Ok(text)
+    }
+
+    /// Like [`Object::text`], for values that must not be shown.
+    pub(crate) fn secret(&mut self, name: &str) -> Result<Secret<String>, Refusal> {
+        self.text(name).map(Secret::new)
+    }
+
+    /// Like [`Object::optional_text`], for values that must not be shown.
+    pub(crate) fn optional_secret(&mut self, name: &str) -> Result<Option<Secret<String>>, Refusal> {
+        Ok(self.optional_text(name)?.map(Secret::new))
+    }
+
+    /// A boolean field; false when absent or `null`.
+    pub(crate) fn flag(&mut self, name: &str) -> Result<bool, Refusal> {
+        let mut flag = false;
+        for value in self.take(name) {
+            match value {
+                Value::Null => {}
+                Value::Bool(value) => flag = value,
+                _ => return Err(wrong_type(name, "a boolean")),
+            }
+        }
+        Ok(flag)
+    }
+
+    /// An object field; `None` when absent or `null`.
+    pub(crate) fn object(&mut self, name: &str) -> Result<Option<Metadata>, Refusal> {
+        let mut object = None;
+        for value in self.take(name) {
+            object = match value {
+                Value::Null => None,
+                Value::Object(value) => Some(value),
+                _ => return Err(wrong_type(name, "an object")),
+            };
+        }
+        Ok(object)
+    }
+
+    /// A list field; `None` when absent or `null`.
+    pub(crate) fn list(&mut self, name: &str) -> Result<Option<Vec<Value>>, Refusal> {
+        let mut list = None;
+        for value in self.take(name) {
+            list = match value {
+                Value::Null => None,
+                Value::Array(value) => Some(value),
+                _ => return Err(wrong_type(name, "a list")),
+            };
+        }
+        Ok(list)
+    }
+
+    /// Takes a field whatever it holds.
+    pub(crate) fn skip(&mut self, name: &str) {
+        drop(self.take(name));
+    }
+
+    /// The names of the fields that nobody took.
+    pub(crate) fn rest(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Every field that nobody took, under its own name.
+    pub(crate) fn into_map(self) -> Metadata {
+        self.0.into_iter().collect()
+    }
+
+    fn take(&mut self, name: &str) -> Vec<Value> {
+        self.0.extract_if(.., |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_unit<E>(self) -> Result<Object, E> {
+                Ok(Object::default())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Object(fields))
+            }
+        }
+
+        deserializer.deserialize_any(Fields)
+    }
+}
+
+fn bad(detail: impl Into<String>) -> Refusal {
+    Refusal::BadJson(detail.into())
+}
+
+fn wrong_type(name: &str, wanted: &str) -> Refusal {
+    bad(format!("field {name} must be {wanted}"))
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Whether an escape of `json` is one half of a surrogate pair without the other. Backslashes stand inside strings only.
+fn has_lone_surrogate(json: &str) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        let escape = rest.get(at..).unwrap_or_default();
+        match unit(escape) {
+            Some(0xD800..=0xDBFF) => match escape.get(6..).and_then(unit) {
+                Some(0xDC00..=0xDFFF) => rest = escape.get(12..).unwrap_or_default(),
+                _ => return true,
+            },
+            Some(0xDC00..=0xDFFF) => return true,
+            Some(_) => rest = escape.get(6..).unwrap_or_default(),
+            None => rest = escape.get(1..).map(skip_one).unwrap_or_default(),
+        }
+    }
+    false
+}
+
+fn unit(escape: &str) -> Option<u16> {
+    u16::from_str_radix(escape.strip_prefix("\\u")?.get(..4)?, 16).ok()
+}
+
+fn skip_one(text: &str) -> &str {
+    let mut characters = text.chars();
+    characters.next();
+    characters.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(body: &str) -> Object {
+        Object::parse(body.as_bytes()).unwrap()
+    }
+
+    fn refused(body: impl AsRef<[u8]>) -> &'static str {
+        Object::parse(body.as_ref()).unwrap_err().wire().code
+    }
+
+    #[test]
+    fn only_one_object_is_a_body() {
+        for body in ["", "[]", "\"text\"", "5", "true", "{\"a\":", "{\"a\":1} x", "{} {}", "{'a':1}", "{\"a\":1,}", "nul"] {
+            assert_eq!(refused(body), "bad_json", "{body}");
+        }
+        assert!(parsed("null").0.is_empty());
+        assert!(parsed(" {} \n").0.is_empty());
+    }
+
+    #[test]
+    fn the_detail_of_a_refusal_does_not_repeat_the_body() {
+        let Refusal::BadJson(detail) = Object::parse(br#""hunter2""#).unwrap_err() else { panic!("another refusal") };
+        assert!(!detail.contains("hunter2"), "{detail}");
+    }
+
+    #[test]
+    fn keys_match_in_any_case_and_the_last_one_counts() {
+        let mut body = parsed(r#"{"EMAIL":"a","email":"b","Email":"c","other":1}"#);
+        assert_eq!(body.text("email").unwrap(), "c");
+    }
+
+    #[test]
+    fn keys_are_folded_in_ascii_only() {
+        let mut body = parsed("{\"to\u{212A}en\":\"kelvin\"}");
+        assert_eq!(body.text("token").unwrap(), "");
+    }
+
+    #[test]
+    fn null_is_the_zero_value() {
+        let mut body = parsed(r#"{"a":null,"b":null,"c":null,"d":null}"#);
+        assert_eq!(body.text("a").unwrap(), "");
+        assert_eq!(body.optional_text("b").unwrap(), None);
+        assert!(!body.flag("c").unwrap());
+        assert_eq!(body.object("d").unwrap(), None);
+    }
+
+    #[test]
+    fn a_wrong_type_is_bad_json() {
+        let field = r#"{"a":5}"#;
+        assert_eq!(parsed(field).text("a").unwrap_err().wire().code, "bad_json");
+        assert_eq!(parsed(field).optional_text("a").unwrap_err().wire().code, "bad_json");
+        assert_eq!(parsed(field).flag("a").unwrap_err().wire().code, "bad_json");
+        assert_eq!(parsed(field).object("a").unwrap_err().wire().code, "bad_json");
+        // An earlier wrong value is not forgiven by a later right one.
+        assert_eq!(parsed(r#"{"a":5,"a":"x"}"#).text("a").unwrap_err().wire().code, "bad_json");
+    }
+
+    #[test]
+    fn absent_and_empty_passwords_differ() {
+        assert!(parsed("{}").optional_secret("password").unwrap().is_none());
+        assert_eq!(parsed(r#"{"password":""}"#).optional_secret("password").unwrap().unwrap().expose(), "");
+    }
+
+    #[test]
+    fn unreadable_text_is_refused_wherever_it_stands() {
+        for body in [
+            r#"{"a":"x\u0000"}"#,
+            r#"{"a\u0000":"x"}"#,
+            r#"{"data":{"deep":["\u0000"]}}"#,
+            r#"{"data":{"\u0000":1}}"#,
+            r#"{"a":"\ud800"}"#,
+            r#"{"a":"\ud800x"}"#,
+            r#"{"a":"\udc00"}"#,
+            r#"{"a":"\ud83d\ud83d"}"#,
+            "{\"a\":\"\0\"}",
+        ] {
+            assert_eq!(refused(body), "validation_failed", "{body}");
+        }
+        assert_eq!(refused(b"{\"a\":\"\xff\"}"), "validation_failed");
+    }
+
+    #[test]
+    fn readable_text_is_taken_as_it_is() {
+        assert_eq!(parsed(r#"{"a":"\ud83d\ude00 \\u0000 \u00e9"}"#).text("a").unwrap(), "\u{1F600} \\u0000 \u{e9}");
+    }
+
+    #[test]
+    fn broken_escapes_are_bad_json_not_unreadable() {
+        for body in [r#"{"a":"\u12"}"#, r#"{"a":"\x"}"#, r#"{"a":"\\ud800"#] {
+            assert_eq!(refused(body), "bad_json", "{body}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_rather_than_followed() {
+        let body = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(refused(body), "bad_json");
+    }
+}

@@ -1,0 +1,97 @@
+//! The outermost layer: it names the request, opens its span, keeps its deadline, catches its panic, writes its failure, and
+//! counts it. Nothing that a client sent but method and route goes to the log.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use domain::ids::ProjectRef;
+use domain::project::Profile;
+use futures::FutureExt;
+use http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use tokio::time::Instant;
+use tracing::{Instrument, Span, field};
+
+use crate::failure::{self, ApiVersion, Failure};
+use crate::metrics::Sample;
+use crate::state::ApiState;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What is known about a request from its first moment on, and its project as soon as that is found.
+#[derive(Clone)]
+pub(crate) struct Observed(Arc<Facts>);
+
+struct Facts {
+    request_id: String,
+    deadline: Instant,
+    span: Span,
+    profile: OnceLock<Profile>,
+}
+
+impl Observed {
+    /// Shown in logs, in `error_id` and in the `x-request-id` header.
+    pub(crate) fn request_id(&self) -> &str {
+        &self.0.request_id
+    }
+
+    /// When nobody waits any more.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.0.deadline
+    }
+
+    /// Notes the project once it is found.
+    pub(crate) fn found(&self, project: &ProjectRef, profile: Profile) {
+        self.0.span.record("project", field::display(project));
+        // A request has one project: a second one would be a defect that is not worth a panic.
+        let _first = self.0.profile.set(profile);
+    }
+}
+
+/// See the module.
+pub(crate) async fn observe(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let version = ApiVersion::of(request.headers());
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let request_id = state.entropy().uuid().to_string();
+    let span = tracing::info_span!(
+        "request",
+        otel.name = format!("{method} {route}"),
+        %method,
+        route,
+        request_id,
+        project = field::Empty,
+        status = field::Empty,
+    );
+    let deadline = started + state.deadline();
+    let observed =
+        Observed(Arc::new(Facts { request_id, deadline, span: span.clone(), profile: OnceLock::new() }));
+    request.extensions_mut().insert(observed.clone());
+
+    let in_flight = state.metrics().start();
+    let answer = AssertUnwindSafe(tokio::time::timeout_at(deadline, next.run(request))).catch_unwind();
+    let mut response = match answer.instrument(span.clone()).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => Failure::Timeout.into_response(),
+        Err(_) => Failure::Crashed.into_response(),
+    };
+    let _inside = span.enter();
+    response = failure::render(response, version, observed.request_id(), &method);
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::from_str(observed.request_id()) {
+        headers.insert(REQUEST_ID, id);
+    }
+
+    let elapsed = started.elapsed();
+    let status = response.status();
+    span.record("status", status.as_u16());
+    drop(in_flight);
+    let profile = observed.0.profile.get().copied();
+    state.metrics().count(&Sample { route: &route, method: &method, status, profile, elapsed });
+    tracing::info!(status = status.as_u16(), elapsed_ms = elapsed.as_millis(), "answered");
+    response
+}

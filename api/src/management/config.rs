@@ -1,0 +1,45 @@
+//! `/v1/projects/{ref}/config/auth` (`contract/management.md` §1): every field with the value in force, secrets as
+//! fingerprints; a PATCH is validated as a whole, versioned, and live at once.
+
+use actors::management::ConfigVersionView;
+use axum::body::Body;
+use axum::response::Response;
+use domain::time::Timestamp;
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::management::answer;
+use crate::management::operator::{Operator, object, refused};
+
+/// `GET`: the whole object.
+pub(super) async fn get(operator: Operator) -> Result<Response, Failure> {
+    let config = operator.management()?.config(&operator.project()?).await.map_err(refused)?;
+    answer(StatusCode::OK, &config)
+}
+
+/// `PATCH`: the named fields change; the answer is the whole object again.
+pub(super) async fn patch(operator: Operator, body: Body) -> Result<Response, Failure> {
+    let patch = object(body).await?.into_map();
+    let config = operator.management()?.patch_config(&operator.project()?, &patch).await.map_err(refused)?;
+    answer(StatusCode::OK, &config)
+}
+
+#[derive(Serialize)]
+struct Version<'a> {
+    version: i64,
+    author: &'a str,
+    created_at: Timestamp,
+}
+
+impl<'a> Version<'a> {
+    fn of(view: &'a ConfigVersionView) -> Self {
+        Self { version: view.version, author: &view.author, created_at: view.created_at }
+    }
+}
+
+/// `GET .../history`: the newest versions, newest first, without their values.
+pub(super) async fn history(operator: Operator) -> Result<Response, Failure> {
+    let versions = operator.management()?.config_history(&operator.project()?).await.map_err(refused)?;
+    answer(StatusCode::OK, &versions.iter().map(Version::of).collect::<Vec<_>>())
+}

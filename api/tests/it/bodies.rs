@@ -1,0 +1,101 @@
+//! Bodies as recorded: what is no JSON object, what is too long, what is a form.
+
+use axum::body::Body;
+use domain::refusal::Refusal;
+use domain::{sign_in, signup, verify};
+
+use crate::support::{FakeRuntime, TestEdge};
+
+fn edge() -> TestEdge {
+    TestEdge::new(
+        FakeRuntime::default()
+            .on(|_, _: signup::Request| Err(Refusal::SignupDisabled.into()))
+            .on(|_, request: sign_in::Request| {
+                assert!(request.email.is_empty(), "{}", request.email);
+                Err(Refusal::LoginContactMissing.into())
+            })
+            .on(|_, _: verify::Request| Err(Refusal::VerifyTypeRequired.into())),
+    )
+}
+
+#[tokio::test]
+async fn what_is_not_one_object_is_bad_json() {
+    let edge = edge();
+    for (path, body) in [
+        ("/signup", "{\"email\":"),
+        ("/signup", ""),
+        ("/signup", "[]"),
+        ("/signup", "\"text\""),
+        ("/token?grant_type=password", "{\"email\":\"a\"} trailing"),
+        ("/token?grant_type=password", "{\"email\": 5}"),
+        ("/signup", "{\"data\":\"x\"}"),
+        ("/signup", "{\"channel\":1}"),
+    ] {
+        let answer = edge.post(path, body).await;
+        assert_eq!(answer.refusal(), (400, "bad_json".to_owned()), "{body}");
+        let message = answer.json()["msg"].as_str().unwrap().to_owned();
+        assert!(message.starts_with("Could not parse request body as JSON: "), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn null_is_an_empty_object() {
+    assert_eq!(edge().post("/token?grant_type=password", "null").await.refusal(), (400, "validation_failed".to_owned()));
+}
+
+#[tokio::test]
+async fn a_form_is_no_json() {
+    let edge = edge();
+    let form = [("content-type", "application/x-www-form-urlencoded;charset=UTF-8")];
+    for path in ["/signup", "/token?grant_type=password", "/verify"] {
+        let answer = edge.ask("POST", path, &form, "email=a%40example.com&password=x").await;
+        assert_eq!(answer.refusal(), (400, "bad_json".to_owned()), "{path}");
+    }
+    // The grant stands in the query only.
+    let answer = edge.ask("POST", "/token", &form, "grant_type=password").await;
+    assert_eq!(answer.json()["msg"], "unsupported_grant_type");
+}
+
+#[tokio::test]
+async fn other_content_types_do_not_matter() {
+    let answer = edge().ask("POST", "/signup", &[("content-type", "text/plain")], "{}").await;
+    assert_eq!(answer.refusal(), (422, "signup_disabled".to_owned()));
+}
+
+#[tokio::test]
+async fn a_body_over_one_mebibyte_is_refused() {
+    let edge = edge();
+    let body = |length: usize| format!("{{\"email\":\"a@example.com\",\"password\":\"{}\"}}", "x".repeat(length));
+    let answer = edge.post("/signup", body(1_048_576)).await;
+    assert_eq!(answer.refusal(), (413, "request_entity_too_large".to_owned()));
+    assert_eq!(answer.json()["msg"], "Request body too large (max 1048576 bytes)");
+    assert_eq!(edge.post("/signup", body(1_040_000)).await.refusal(), (422, "signup_disabled".to_owned()));
+}
+
+#[tokio::test]
+async fn unreadable_text_never_reaches_a_flow() {
+    let edge = edge();
+    for body in [&b"{\"email\":\"\\u0000\"}"[..], b"{\"data\":{\"a\":\"\\ud800\"}}", b"{\"password\":\"\xff\"}"] {
+        let answer = edge.post("/signup", Body::from(body)).await;
+        assert_eq!(answer.refusal(), (400, "validation_failed".to_owned()), "{body:?}");
+    }
+    for path in ["/token?grant_type=%00", "/verify?type=%ff&token=x"] {
+        let method = if path.starts_with("/token") { "POST" } else { "GET" };
+        assert_eq!(edge.ask(method, path, &[], "{}").await.refusal(), (400, "validation_failed".to_owned()), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_shape_of_an_error_follows_the_version_header() {
+    let edge = edge();
+    let answer = |version: &'static str| {
+        let edge = &edge;
+        async move { edge.ask("POST", "/token?grant_type=password", &[("x-supabase-api-version", version)], "{}").await }
+    };
+    let dated = answer("2025-06-30").await;
+    assert_eq!(dated.text, r#"{"code":"validation_failed","message":"missing email or phone"}"#);
+    assert_eq!(dated.header("x-supabase-api-version"), Some("2024-01-01"));
+    let legacy = answer("latest").await;
+    assert_eq!(legacy.text, r#"{"code":400,"error_code":"validation_failed","msg":"missing email or phone"}"#);
+    assert_eq!(legacy.header("x-supabase-api-version"), None);
+}

@@ -1,0 +1,28 @@
+//! The edge through its real router, in front of a runtime that answers what a test tells it to.
+
+#[cfg(test)]
+mod admin;
+#[cfg(test)]
+mod bodies;
+#[cfg(test)]
+mod deadlines;
+#[cfg(test)]
+#[path = "../../src/wire/examples.rs"]
+#[expect(dead_code, reason = "shared with the unit tests, which use more of it")]
+mod examples;
+#[cfg(test)]
+mod gates;
+#[cfg(test)]
+mod mail;
+#[cfg(test)]
+mod operator;
+#[cfg(test)]
+mod projects;
+#[cfg(test)]
+mod routes;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tokens;
+#[cfg(test)]
+mod verify;

@@ -1,0 +1,17 @@
+//! A project's configuration: the table of fields, what a PATCH may change, and the typed view the flows use.
+//! Names and types are the Management API's (`config/auth`); fields that Tenantry adds are marked `ours`.
+
+pub mod explicit;
+pub mod field;
+pub mod fields;
+pub mod format;
+pub mod mail;
+pub mod policy;
+pub mod validate;
+
+pub use explicit::{Defaults, Explicit, effective};
+pub use field::{Field, Kind, Literal, Lock};
+pub use fields::{FIELDS, field};
+pub use mail::MailTemplates;
+pub use policy::{CorsOrigins, PkceRequired, Policy, RateLimits, SmsSettings, SmtpSettings};
+pub use validate::{Problem, describe, unknown_keys, validate_patch};

@@ -1,0 +1,280 @@
+//! `/admin/users` (`contract/core.md` §17.2 to §17.6).
+
+use crypto::{digest, password};
+use domain::admin_users::{self, Attributes, Create, Delete, Get, List, Listing, Update};
+use domain::ids::{IdentityId, SessionId, UserId};
+use domain::pagination::{Page, Paged};
+use domain::refusal::Refusal;
+use domain::secret::Secret;
+use domain::user::{Metadata, User};
+use domain::{email, phone};
+use serde_json::json;
+use storage::{Contact, ListUsers, NewUser, SignUp, SoftDelete, Tx, UserChanges};
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::sessions::admin_user;
+use crate::user_update::taken;
+use crate::{audit, authenticate, new_user};
+
+/// A page of users of the request's audience.
+pub async fn admin_list_users(ctx: &Context, request: List) -> Result<Listing> {
+    authenticate::admin(ctx, &request.bearer).await?;
+    let page = Page::parse(request.page.as_deref(), request.per_page.as_deref())?;
+    let ascending = admin_users::sort_ascending(&request.sort)?;
+    let aud = ctx.caller.audience.clone().unwrap_or_else(|| ctx.audience().to_owned());
+    let (items, total) = ctx
+        .store()
+        .list_users(ListUsers {
+            aud: aud.clone(),
+            filter: request.filter,
+            ascending,
+            limit: page.size,
+            offset: page.offset(),
+        })
+        .await?;
+    Ok(Listing { aud, users: Paged { items, total, page } })
+}
+
+/// One user.
+pub async fn admin_get_user(ctx: &Context, request: Get) -> Result<User> {
+    authenticate::admin(ctx, &request.bearer).await?;
+    admin_user(ctx, &request.user).await
+}
+
+/// Makes a user: no strength check, no mail, not stopped by closed sign-ups.
+pub async fn admin_create_user(ctx: &Context, request: Create) -> Result<User> {
+    let role = authenticate::admin(ctx, &request.bearer).await?;
+    let attributes = request.attributes;
+    if attributes.email.is_empty() && attributes.phone.is_empty() {
+        return Err(Refusal::AdminContactRequired.into());
+    }
+    let aud = match (attributes.aud.as_str(), ctx.caller.audience.as_deref()) {
+        ("", Some(header)) => header.to_owned(),
+        ("", None) => ctx.audience().to_owned(),
+        (given, _) => given.to_owned(),
+    };
+    let mut contacts = Vec::new();
+    if !attributes.email.is_empty() {
+        let contact = Contact::Email(email::validate(&attributes.email)?);
+        if ctx.store().find_account(&contact, &aud).await?.is_some() {
+            return Err(Refusal::EmailExists.into());
+        }
+        contacts.push(contact);
+    }
+    if !attributes.phone.is_empty() {
+        let contact = Contact::Phone(phone::validate(&attributes.phone)?);
+        if ctx.store().find_account(&contact, &aud).await?.is_some() {
+            return Err(Refusal::AdminPhoneExists.into());
+        }
+        contacts.push(contact);
+    }
+    let plan = admin_users::check_create(&attributes, ctx.now)?;
+    let hash = create_hash(ctx, &attributes).await?;
+    let id = plan.id.unwrap_or_else(|| UserId(ctx.entropy().uuid()));
+    let user = new_row(ctx, id, aud, &attributes, &contacts, plan.banned_until, hash);
+    let identities = contacts
+        .iter()
+        .map(|contact| new_user::identity(ctx, id, new_user::provider(contact), new_user::contact_claims(id, contact)))
+        .collect();
+    let provider = contacts.first().map(new_user::provider).unwrap_or_default();
+    let traits = json!({ "provider": provider });
+    let entry = ctx.audit(audit::by_admin(&role, &user, audit::USER_SIGNED_UP, traits));
+    let sign_up =
+        SignUp { user, identities, session: None, audit: entry.into_iter().collect(), now: ctx.now };
+    let made = ctx.store().sign_up(sign_up).await.map_err(taken(Refusal::AdminCreateConflict))?;
+    Ok(made.user)
+}
+
+async fn create_hash(ctx: &Context, attributes: &Attributes) -> Result<Secret<String>> {
+    if !attributes.password_hash.expose().is_empty() {
+        password::check_import(attributes.password_hash.expose()).map_err(|_| Refusal::AdminBadHash)?;
+        return Ok(attributes.password_hash.clone());
+    }
+    match attributes.password.as_ref().filter(|password| !password.expose().is_empty()) {
+        Some(password) => ctx.hash_password(password).await,
+        // Nobody knows it: the account is entered by link or code until it gets one.
+        None => ctx.hash_password(&Secret::new(ctx.entropy().uuid().to_string())).await,
+    }
+}
+
+fn new_row(
+    ctx: &Context,
+    id: UserId,
+    aud: String,
+    attributes: &Attributes,
+    contacts: &[Contact],
+    banned_until: Option<domain::time::Timestamp>,
+    hash: Secret<String>,
+) -> NewUser {
+    let providers: Vec<&str> = contacts.iter().map(new_user::provider).collect();
+    let own = new_user::app_metadata(&providers);
+    let app_metadata = attributes.app_metadata.as_ref().map_or(own.clone(), |given| domain::metadata::merged(&own, given));
+    let mut user_metadata: Metadata = attributes.user_metadata.clone().unwrap_or_default();
+    let mut row = NewUser {
+        aud,
+        role: if attributes.role.is_empty() { ctx.policy().default_role.clone() } else { attributes.role.clone() },
+        password_hash: Some(hash),
+        app_metadata,
+        banned_until,
+        ..new_user::blank(ctx, id)
+    };
+    for contact in contacts {
+        match contact {
+            Contact::Email(email) => {
+                row.email = Some(email.clone());
+                if attributes.email_confirm {
+                    row.email_confirmed_at = Some(ctx.now);
+                    user_metadata.insert("email_verified".to_owned(), json!(true));
+                }
+            }
+            Contact::Phone(phone) => {
+                row.phone = Some(phone.clone());
+                row.phone_confirmed_at = attributes.phone_confirm.then_some(ctx.now);
+            }
+        }
+    }
+    row.user_metadata = user_metadata;
+    row
+}
+
+/// Changes a user; a new password ends all his sessions.
+pub async fn admin_update_user(ctx: &Context, request: Update) -> Result<User> {
+    let role = authenticate::admin(ctx, &request.bearer).await?;
+    let id = admin_user(ctx, &request.user).await?.id;
+    let attributes = request.attributes;
+    let plan = admin_users::check_update(&attributes, ctx.policy(), ctx.now)?;
+    let hash = match &attributes.password {
+        Some(password) => Some(ctx.hash_password(password).await?),
+        None => None,
+    };
+    let mut tx = ctx.store().begin().await?;
+    let locked = tx.users().lock(id).await?.ok_or(Refusal::UserNotFound)?.user;
+    let mut changes = UserChanges::default();
+    let mut ended: Vec<SessionId> = Vec::new();
+    if !attributes.role.is_empty() {
+        changes.role = Some(attributes.role.clone());
+    }
+    let mut user_metadata = locked.user_metadata.clone();
+    if attributes.email_confirm {
+        changes.email_confirmed_at = Some(Some(ctx.now));
+        changes.confirmation_token = Some(String::new());
+        user_metadata.insert("email_verified".to_owned(), json!(true));
+        tx.one_time_tokens().clear(id).await?;
+    }
+    if attributes.phone_confirm {
+        changes.phone_confirmed_at = Some(Some(ctx.now));
+        changes.confirmation_token = Some(String::new());
+        tx.one_time_tokens().clear(id).await?;
+    }
+    if let Some(hash) = hash {
+        changes.clear_tokens_and_times();
+        changes.password_hash = Some(Some(hash));
+        tx.one_time_tokens().clear(id).await?;
+        ended = tx.sessions().delete_all(id).await?;
+    }
+    if let Some(email) = plan.email {
+        let claims = [("email", json!(email)), ("email_verified", json!(attributes.email_confirm))];
+        change_identity(ctx, &mut tx, &locked, Contact::Email(email.clone()), claims).await?;
+        changes.email = Some(Some(email));
+        changes.is_anonymous = attributes.email_confirm.then_some(false);
+    }
+    if let Some(phone) = plan.phone {
+        let claims = [("phone", json!(phone)), ("phone_verified", json!(attributes.phone_confirm))];
+        change_identity(ctx, &mut tx, &locked, Contact::Phone(phone.clone()), claims).await?;
+        changes.phone = Some(Some(phone));
+        if attributes.phone_confirm {
+            changes.is_anonymous = Some(false);
+        }
+    }
+    if let Some(given) = &attributes.app_metadata {
+        changes.app_metadata = Some(domain::metadata::merged(&locked.app_metadata, given));
+    }
+    if let Some(given) = &attributes.user_metadata {
+        user_metadata = domain::metadata::merged(&user_metadata, given);
+    }
+    if user_metadata != locked.user_metadata {
+        changes.user_metadata = Some(user_metadata);
+    }
+    changes.banned_until = plan.banned_until;
+    tx.users().update(id, changes, ctx.now).await.map_err(taken(Refusal::AdminUpdateConflict))?;
+    let user = tx.users().read(id).await?.ok_or(Refusal::UserNotFound)?;
+    if let Some(entry) = ctx.audit(audit::by_admin(&role, &user, audit::USER_MODIFIED, json!({}))) {
+        tx.audit().insert(entry).await?;
+    }
+    tx.commit().await?;
+    ctx.forget_sessions(id, &ended).await;
+    Ok(stale_identities(user, &locked))
+}
+
+/// The answer shows identities as they were before; only new ones appear (`contract/core.md` §17.5).
+fn stale_identities(mut user: User, before: &User) -> User {
+    for identity in &mut user.identities {
+        if let Some(old) = before.identities.iter().find(|old| old.id == identity.id) {
+            *identity = old.clone();
+        }
+    }
+    user
+}
+
+async fn change_identity(
+    ctx: &Context,
+    tx: &mut Tx,
+    user: &User,
+    contact: Contact,
+    claims: [(&str, serde_json::Value); 2],
+) -> Result<()> {
+    let provider = new_user::provider(&contact);
+    let with_claims = |mut data: Metadata| {
+        data.extend(claims.clone().into_iter().map(|(name, value)| (name.to_owned(), value)));
+        data
+    };
+    match user.identities.iter().find(|identity| identity.provider == provider) {
+        Some(identity) => tx.identities().update_data(identity.id, &with_claims(identity.data.clone()), ctx.now).await?,
+        None => {
+            let data = with_claims(new_user::contact_claims(user.id, &contact));
+            let identity = new_user::identity(ctx, user.id, provider, data);
+            tx.identities().insert(&identity, ctx.now).await.map_err(taken(Refusal::AdminUpdateConflict))?;
+            true
+        }
+    };
+    Ok(())
+}
+
+/// Removes a user, or makes the row unusable and keeps it.
+pub async fn admin_delete_user(ctx: &Context, request: Delete) -> Result<()> {
+    let role = authenticate::admin(ctx, &request.bearer).await?;
+    let id = admin_user(ctx, &request.user).await?.id;
+    let mut tx = ctx.store().begin().await?;
+    let user = tx.users().lock(id).await?.ok_or(Refusal::UserNotFound)?.user;
+    if let Some(entry) = ctx.audit(audit::by_admin(&role, &user, audit::USER_DELETED, json!({}))) {
+        tx.audit().insert(entry).await?;
+    }
+    let ended = tx.sessions().delete_all(id).await?;
+    if !request.soft {
+        tx.users().delete(id).await?;
+    } else if user.deleted_at.is_none() {
+        tx.users().soft_delete(id, soft_delete(&user, ctx.now)).await?;
+    }
+    tx.commit().await?;
+    ctx.forget_sessions(id, &ended).await;
+    Ok(())
+}
+
+/// The values that take the place of everything that names a person (`contract/core.md` §17.6).
+fn soft_delete(user: &User, now: domain::time::Timestamp) -> SoftDelete {
+    let hidden = |value: &str| digest::obfuscate(&user.id.0, value);
+    let hidden_phone = |value: &str| hidden(value).chars().take(15).collect::<String>();
+    SoftDelete {
+        email: hidden(user.email.as_deref().unwrap_or_default()),
+        phone: hidden_phone(user.phone.as_deref().unwrap_or_default()),
+        email_change: hidden(&user.email_change),
+        phone_change: hidden_phone(&user.phone_change),
+        identities: user
+            .identities
+            .iter()
+            .map(|identity| (identity.id, hidden(&format!("{}:{}", identity.provider, identity.provider_id))))
+            .collect::<Vec<(IdentityId, String)>>(),
+        now,
+    }
+}

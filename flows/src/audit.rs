@@ -1,0 +1,121 @@
+//! The payloads of audit rows (`contract/core.md` §19).
+
+use domain::ids::UserId;
+use domain::user::{Metadata, User};
+use serde_json::{Value, json};
+use storage::NewUser;
+use uuid::Uuid;
+
+/// What is written down: action and the log it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Action(pub &'static str, pub &'static str);
+
+/// A session was opened.
+pub const LOGIN: Action = Action("login", "account");
+/// Sessions were ended by their user.
+pub const LOGOUT: Action = Action("logout", "account");
+/// An account was confirmed or made.
+pub const USER_SIGNED_UP: Action = Action("user_signedup", "team");
+/// An account was removed.
+pub const USER_DELETED: Action = Action("user_deleted", "team");
+/// A refresh token was traded.
+pub const TOKEN_REFRESHED: Action = Action("token_refreshed", "token");
+/// A refresh token, or its family, ended.
+pub const TOKEN_REVOKED: Action = Action("token_revoked", "token");
+/// An account was changed.
+pub const USER_MODIFIED: Action = Action("user_modified", "user");
+/// A password was changed by its user.
+pub const USER_UPDATED_PASSWORD: Action = Action("user_updated_password", "user");
+/// A confirmation message was asked for.
+pub const USER_CONFIRMATION_REQUESTED: Action = Action("user_confirmation_requested", "user");
+/// A sign-up of a confirmed address.
+pub const USER_REPEATED_SIGNUP: Action = Action("user_repeated_signup", "user");
+
+/// Whom an action is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    id: UserId,
+    email: Option<&'a str>,
+    phone: Option<&'a str>,
+    via_sso: bool,
+    full_name: Option<&'a Value>,
+}
+
+impl<'a> From<&'a User> for Subject<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            id: user.id,
+            email: user.email.as_deref(),
+            phone: user.phone.as_deref(),
+            via_sso: user.is_sso_user,
+            full_name: user.user_metadata.get("full_name"),
+        }
+    }
+}
+
+impl<'a> From<&'a NewUser> for Subject<'a> {
+    fn from(user: &'a NewUser) -> Self {
+        Self {
+            id: user.id,
+            email: user.email.as_deref(),
+            phone: user.phone.as_deref(),
+            via_sso: user.is_sso_user,
+            full_name: user.user_metadata.get("full_name"),
+        }
+    }
+}
+
+/// An action of a user himself.
+pub fn by_user<'a>(user: impl Into<Subject<'a>>, action: Action, traits: Value) -> Value {
+    let user = user.into();
+    let mut payload = json!({
+        "actor_id": user.id,
+        "actor_username": user.phone.or(user.email).unwrap_or_default(),
+        "actor_via_sso": user.via_sso,
+        "action": action.0,
+        "log_type": action.1,
+    });
+    if let (Some(name), Some(payload)) = (user.full_name, payload.as_object_mut()) {
+        payload.insert("actor_name".to_owned(), name.clone());
+    }
+    with_traits(payload, traits)
+}
+
+/// An action of an admin, whose token has `role`, on a user.
+pub fn by_admin<'a>(role: &str, user: impl Into<Subject<'a>>, action: Action, mut traits: Value) -> Value {
+    let user = user.into();
+    if let Some(traits) = traits.as_object_mut() {
+        traits.insert("user_id".to_owned(), json!(user.id));
+        traits.insert("user_email".to_owned(), json!(user.email.unwrap_or_default()));
+        traits.insert("user_phone".to_owned(), json!(user.phone.unwrap_or_default()));
+    }
+    let payload = json!({
+        "actor_id": Uuid::nil(),
+        "actor_username": role,
+        "actor_via_sso": false,
+        "action": action.0,
+        "log_type": action.1,
+    });
+    with_traits(payload, traits)
+}
+
+fn with_traits(mut payload: Value, traits: Value) -> Value {
+    let some = traits.as_object().is_some_and(|traits| !traits.is_empty());
+    if let (true, Some(payload)) = (some, payload.as_object_mut()) {
+        payload.insert("traits".to_owned(), traits);
+    }
+    payload
+}
+
+/// An action of the user a token was issued to, as far as its claims tell.
+pub fn by_claims(claims: &Metadata, action: Action, traits: Value) -> Value {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let payload = json!({
+        "actor_id": claims.get("sub"),
+        "actor_username": text("phone").or(text("email")).unwrap_or_default(),
+        "actor_via_sso": false,
+        "action": action.0,
+        "log_type": action.1,
+    });
+    with_traits(payload, traits)
+}

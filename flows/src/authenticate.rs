@@ -1,0 +1,53 @@
+//! Who asks: the checks of a bearer token (`contract/core.md` §8.4, §8.5), each with at most one read.
+
+use domain::bearer::{self, Claims};
+use domain::refusal::Refusal;
+use domain::request::Bearer;
+use domain::session::Session;
+use domain::user::User;
+
+use crate::context::Context;
+use crate::error::Result;
+
+/// A bearer whose user and session were found alive.
+pub struct Authenticated {
+    /// What the token says.
+    pub claims: Claims,
+    /// The user as he is now.
+    pub user: User,
+    /// His session; `None` for tokens without one.
+    pub session: Option<Session>,
+}
+
+/// The claims of `token`: signature, times and types checked. No statement.
+pub fn claims(ctx: &Context, token: &Bearer) -> Result<Claims> {
+    let token = token.0.as_ref().ok_or(Refusal::NoAuthorization)?;
+    let claims = ctx.tenant.keys.verify(token.expose(), ctx.now).map_err(|error| Refusal::BadJwt(error.to_string()))?;
+    bearer::check_types(&claims)?;
+    Ok(claims)
+}
+
+/// A user's token with its user and session.
+pub async fn user(ctx: &Context, token: &Bearer) -> Result<Authenticated> {
+    let claims = claims(ctx, token)?;
+    let id = bearer::subject(&claims)?;
+    let session = bearer::session(&claims).ok().flatten();
+    let found = ctx.store().read_user(id, session).await?;
+    let (user, session) = found.map_or((None, None), |found| (Some(found.user), found.session));
+    bearer::admit(&claims, user.as_ref(), session.as_ref(), ctx.now)?;
+    let user = user.ok_or(Refusal::BearerUserNotFound)?;
+    Ok(Authenticated { claims, user, session })
+}
+
+/// An admin's token: a key of the project, or a person whose role is one of the project's admin roles. Gives the role.
+pub async fn admin(ctx: &Context, token: &Bearer) -> Result<String> {
+    let claims = claims(ctx, token)?;
+    let (mut user, mut session) = (None, None);
+    if let Some((id, session_id)) = bearer::admin_session(&claims)?
+        && let Some(found) = ctx.store().read_user(id, session_id).await?
+    {
+        (user, session) = (Some(found.user), found.session);
+    }
+    bearer::admit_admin(&claims, user.as_ref(), session.as_ref(), ctx.policy(), ctx.now)?;
+    Ok(bearer::role(&claims))
+}

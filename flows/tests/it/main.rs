@@ -1,0 +1,12 @@
+//! The flows through the real router, actors and storage; on SQLite always, on PostgreSQL where one is configured.
+
+mod both;
+mod confirmation;
+mod logout;
+mod password;
+mod races;
+mod refresh;
+mod sessions;
+mod statements;
+mod tenancy;
+mod token_life;

@@ -1,0 +1,90 @@
+-- What the gateway knows about its projects. Secrets in these tables are sealed before they are written.
+
+create table control.projects (
+    id uuid not null,
+    ref text not null,
+    instance_id uuid not null,
+    name text not null,
+    status text not null,
+    profile text not null,
+    database_url text,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    constraint projects_pkey primary key (id),
+    constraint projects_ref_key unique (ref),
+    constraint projects_status_check check (status = any (array['active', 'paused', 'deleting'])),
+    constraint projects_profile_check check (profile = any (array['compat', 'shield']))
+);
+-- Two projects in the gateway's database must not share rows.
+create unique index projects_instance_id_key on control.projects (instance_id) where database_url is null;
+
+create table control.config_versions (
+    project_id uuid not null,
+    version bigint not null,
+    config jsonb not null,
+    created_at timestamptz not null,
+    constraint config_versions_pkey primary key (project_id, version),
+    constraint config_versions_project_id_fkey
+        foreign key (project_id) references control.projects (id) on delete cascade
+);
+
+create table control.api_keys (
+    id uuid not null,
+    project_id uuid not null,
+    name text not null,
+    kind text not null,
+    hash text not null,
+    prefix text not null,
+    sealed text not null,
+    description text,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    constraint api_keys_pkey primary key (id),
+    constraint api_keys_hash_key unique (hash),
+    constraint api_keys_project_id_kind_name_key unique (project_id, kind, name),
+    constraint api_keys_kind_check check (kind = any (array['publishable', 'secret'])),
+    constraint api_keys_project_id_fkey foreign key (project_id) references control.projects (id) on delete cascade
+);
+
+create table control.signing_keys (
+    id uuid not null,
+    project_id uuid not null,
+    algorithm text not null,
+    status text not null,
+    sealed text not null,
+    public_jwk jsonb,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    constraint signing_keys_pkey primary key (project_id, id),
+    constraint signing_keys_status_check
+        check (status = any (array['in_use', 'standby', 'previously_used', 'revoked'])),
+    constraint signing_keys_project_id_fkey
+        foreign key (project_id) references control.projects (id) on delete cascade
+);
+create unique index signing_keys_in_use_key on control.signing_keys (project_id) where status = 'in_use';
+
+create table control.secrets (
+    project_id uuid not null,
+    name text not null,
+    sealed text not null,
+    updated_at timestamptz not null,
+    constraint secrets_pkey primary key (project_id, name),
+    constraint secrets_project_id_fkey foreign key (project_id) references control.projects (id) on delete cascade
+);
+
+create table control.settings (
+    name text not null,
+    value text not null,
+    updated_at timestamptz not null,
+    constraint settings_pkey primary key (name)
+);
+
+-- Outlives its project: a gateway that was away must hear of the removal.
+create table control.events (
+    seq bigint generated always as identity,
+    project_id uuid not null,
+    kind text not null,
+    created_at timestamptz not null,
+    constraint events_pkey primary key (seq),
+    constraint events_kind_check check (kind = any (array['config', 'project']))
+);

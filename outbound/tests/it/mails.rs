@@ -1,0 +1,127 @@
+//! The thirteen mails.
+
+use outbound::mails::{Data, Kind, compose};
+use outbound::template::{self, TemplateError};
+use serde_json::json;
+
+fn data() -> Data {
+    Data {
+        site_url: "https://app.test:8443/start".to_owned(),
+        confirmation_url:
+            "https://auth.test/auth/v1/verify?token=pkce_0a1b&type=signup&redirect_to=https://app.test/cb".to_owned(),
+        email: "ada@example.test".to_owned(),
+        token: "123456".to_owned(),
+        token_hash: "pkce_0a1b".to_owned(),
+        data: json!({ "plan": "pro & more" }).as_object().unwrap().clone(),
+        redirect_to: "https://app.test/cb".to_owned(),
+        new_email: "new@example.test".to_owned(),
+        sending_to: "new@example.test".to_owned(),
+        old_email: "old@example.test".to_owned(),
+        phone: "4915".to_owned(),
+        old_phone: "4914".to_owned(),
+        provider: "github".to_owned(),
+        factor_type: "totp".to_owned(),
+    }
+}
+
+#[test]
+fn names_lead_back_to_their_kind() {
+    for kind in Kind::ALL {
+        assert_eq!(Kind::from_name(kind.as_str()), Some(kind));
+        assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+    }
+    assert_eq!(Kind::from_name("signup"), None);
+    assert_eq!(Kind::ALL.iter().filter(|kind| kind.is_notification()).count(), 7);
+}
+
+#[test]
+fn the_built_in_confirmation() {
+    let mail = compose(Kind::Confirmation, None, Some(""), &data()).unwrap();
+    assert_eq!(mail.subject, "Confirm your email address");
+    assert_eq!(
+        mail.html,
+        "<h2>Confirm your email address</h2>\n\n\
+         <p>Follow this link to confirm your email address and finish signing up:</p>\n\
+         <p><a href=\"https://auth.test/auth/v1/verify?token=pkce_0a1b&amp;type=signup&amp;redirect_to=https://app.test/cb\">\
+         Confirm email address</a></p>\n\
+         <p>This email is about your account at <strong>app.test:8443</strong>.</p>\n"
+    );
+    assert_eq!(
+        mail.text,
+        "Confirm your email address\n\n\
+         Follow this link to confirm your email address and finish signing up:\n\n\
+         Confirm email address <https://auth.test/auth/v1/verify?token=pkce_0a1b&type=signup&redirect_to=https://app.test/cb>\n\n\
+         This email is about your account at app.test:8443."
+    );
+}
+
+#[test]
+fn every_built_in_mail_says_what_it_is_about() {
+    for (kind, subject, words) in [
+        (Kind::Invite, "You've been invited", "Accept invitation"),
+        (Kind::Recovery, "Reset your password", "Reset password"),
+        (Kind::MagicLink, "Your sign-in link", "Sign in"),
+        (Kind::EmailChange, "Confirm your new email address", "to new@example.test"),
+        (Kind::Reauthentication, "123456 is your verification code", "<strong>123456</strong>"),
+        (Kind::PasswordChangedNotification, "Your password was changed", "password of your account"),
+        (Kind::EmailChangedNotification, "Your email address was changed", "from old@example.test to ada@example.test"),
+        (Kind::PhoneChangedNotification, "Your phone number was changed", "from 4914 to 4915"),
+        (Kind::IdentityLinkedNotification, "A new sign-in method was linked to your account", "with github"),
+        (Kind::IdentityUnlinkedNotification, "A sign-in method was removed from your account", "with github"),
+        (Kind::MfaFactorEnrolledNotification, "A new verification method was added to your account", "type totp"),
+        (Kind::MfaFactorUnenrolledNotification, "A verification method was removed from your account", "type totp"),
+    ] {
+        let mail = compose(kind, None, None, &data()).unwrap();
+        assert_eq!(mail.subject, subject);
+        assert!(mail.html.contains(words), "{kind:?}: {}", mail.html);
+        assert_eq!(mail.html.contains("href="), kind.link_type().is_some());
+        assert!(template::check(kind.default_subject()).is_ok());
+    }
+}
+
+#[test]
+fn a_mail_sees_the_variables_of_its_kind_only() {
+    let body = "{{ .Token }}|{{ .TokenHash }}|{{ .ConfirmationURL }}|{{ .NewEmail }}|{{ .OldEmail }}|{{ .Phone }}|{{ .Provider }}|{{ .FactorType }}|{{ .Email }}|{{ .Data.plan }}";
+    let html = |kind| compose(kind, None, Some(body), &data()).unwrap().html;
+    assert_eq!(html(Kind::PasswordChangedNotification), "||||||||ada@example.test|pro &amp; more");
+    assert_eq!(html(Kind::Reauthentication), "123456||||||||ada@example.test|pro &amp; more");
+    assert_eq!(html(Kind::IdentityLinkedNotification), "||||||github||ada@example.test|pro &amp; more");
+    assert!(
+        html(Kind::EmailChange)
+            .starts_with("123456|pkce_0a1b|https://auth.test/auth/v1/verify?token=pkce_0a1b&amp;type=")
+    );
+}
+
+#[test]
+fn subjects_are_escaped_like_bodies() {
+    let mail = compose(Kind::Confirmation, Some("Welcome {{ .Data.plan }}, \"{{ .Email }}\""), None, &data()).unwrap();
+    assert_eq!(mail.subject, "Welcome pro &amp; more, \"ada@example.test\"");
+}
+
+#[test]
+fn a_broken_template_is_refused_and_names_its_line() {
+    let refused = compose(Kind::Invite, None, Some("a\n{{ if }}"), &data()).unwrap_err();
+    assert_eq!(refused, TemplateError::Syntax { line: 2, message: "missing value".to_owned() });
+}
+
+#[test]
+fn data_survives_storage() {
+    let stored = serde_json::to_string(&data()).unwrap();
+    assert!(serde_json::from_str::<Data>(&stored).unwrap() == data());
+    assert!(serde_json::from_str::<Data>("{\"email\":\"a@b.test\"}").unwrap().token.is_empty());
+}
+
+#[test]
+fn the_domain_is_what_the_browser_shows() {
+    for (site, domain) in [
+        ("https://app.test", "app.test"),
+        ("http://localhost:3000/x?y", "localhost:3000"),
+        ("https://APP.test:443/", "app.test"),
+        ("myapp://callback", "callback"),
+        ("not a url", "not a url"),
+        ("", ""),
+    ] {
+        let data = Data { site_url: site.to_owned(), ..Data::default() };
+        assert_eq!(data.domain(), domain, "{site}");
+    }
+}

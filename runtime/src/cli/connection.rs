@@ -1,0 +1,146 @@
+//! Finding a running gateway and speaking its Management API.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use domain::secret::Secret;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+use super::failure::Failure;
+use crate::gateway_files;
+
+/// Which gateway a command speaks to, and how it answers.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The gateway's address [env: TENANTRY_URL] [default: the gateway of the data directory]
+    #[arg(long, global = true, value_name = "URL")]
+    url: Option<String>,
+
+    /// The operator token [env: TENANTRY_TOKEN] [default: the token file of the data directory]
+    #[arg(long, global = true, value_name = "TOKEN")]
+    token: Option<String>,
+
+    /// Data directory of a gateway on this machine [env: TENANTRY_DATA_DIR] [default: ./tenantry-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+/// A gateway's Management API.
+pub(super) struct Management {
+    http: reqwest::Client,
+    url: String,
+    token: Secret<String>,
+}
+
+impl Arguments {
+    /// The gateway that the arguments, the environment or the data directory name.
+    pub(super) fn gateway(&self) -> Result<Management, Failure> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let data_dir = self.data_dir.clone().or_else(|| variable("TENANTRY_DATA_DIR").map(PathBuf::from));
+        let data_dir = data_dir.unwrap_or_else(|| PathBuf::from("./tenantry-data"));
+        let url = match self.url.clone().or_else(|| variable("TENANTRY_URL")) {
+            Some(url) => url,
+            None => gateway_files::admin_url(&data_dir).map_err(|error| not_found(&data_dir, &error))?,
+        };
+        let token = match self.token.clone().or_else(|| variable("TENANTRY_TOKEN")) {
+            Some(token) => Secret::new(token),
+            None => gateway_files::operator_token(&data_dir).map_err(|error| not_found(&data_dir, &error))?,
+        };
+        Management::new(&url, token)
+    }
+}
+
+fn not_found(data_dir: &Path, error: &std::io::Error) -> Failure {
+    Failure::new("no gateway was found", format!("{}: {error}", data_dir.display())).next(
+        "start one with `tenantry serve`, name its data directory with --data-dir, or give --url and --token \
+         (TENANTRY_URL, TENANTRY_TOKEN)",
+    )
+}
+
+impl Management {
+    /// The Management API at `url`, asked with `token`.
+    pub(super) fn new(url: &str, token: Secret<String>) -> Result<Self, Failure> {
+        let url = match url::Url::parse(url) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => url.as_str().trim_end_matches('/').to_owned(),
+            _ => {
+                return Err(Failure::usage(
+                    "the gateway's URL cannot be used",
+                    format!("`{url}` is no http or https URL"),
+                ));
+            }
+        };
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .timeout(Duration::from_secs(60))
+            .user_agent(concat!("tenantry/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Failure::caused("the HTTP client cannot be made", &error))?;
+        Ok(Self { http, url, token })
+    }
+
+    /// Answer of `GET path`.
+    pub(super) async fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.call(Method::GET, path, None).await
+    }
+
+    /// Answer of `POST path`.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    /// Answer of `PATCH path`.
+    pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.call(Method::PATCH, path, Some(body)).await
+    }
+
+    /// Answer of `DELETE path`.
+    pub(super) async fn delete(&self, path: &str) -> Result<Value, Failure> {
+        self.call(Method::DELETE, path, None).await
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let asked = format!("{method} {path}");
+        let mut request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(self.token.expose());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| {
+            Failure::caused(format!("the gateway at {} does not answer", self.url), &error)
+                .next("start it with `tenantry serve`, or name another with --url")
+        })?;
+        let status = response.status();
+        let text = response
+            .text()
+            .await
+            .map_err(|error| Failure::caused(format!("the answer to {asked} broke off"), &error))?;
+        let answer: Value =
+            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::Null) };
+        if status.is_success() {
+            return Ok(answer);
+        }
+        Err(refused(&asked, status, &answer, &text))
+    }
+}
+
+fn refused(asked: &str, status: StatusCode, answer: &Value, text: &str) -> Failure {
+    let message = ["message", "msg", "error"].iter().find_map(|key| answer.get(*key)?.as_str()).unwrap_or(text);
+    let failure = Failure::new(format!("the gateway refused {asked}"), format!("{status}: {message}"));
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => failure.next(
+            "give the operator token with --token or TENANTRY_TOKEN; it stands in the file `operator-token` of the \
+             gateway's data directory",
+        ),
+        StatusCode::NOT_FOUND => failure.next("`tenantry project list` shows the projects there are"),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
+            failure.next("try again in a moment; `tenantry doctor` looks for the cause")
+        }
+        status if status.is_server_error() => failure.next("the gateway's log on stderr has the cause"),
+        _ => failure,
+    }
+}

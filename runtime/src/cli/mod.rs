@@ -1,0 +1,120 @@
+//! The command line. All commands but `serve` and `doctor` speak to a running gateway through its Management API.
+
+mod api_keys;
+mod config;
+mod connection;
+mod doctor;
+mod failure;
+mod keys;
+mod output;
+mod project;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::serve;
+use crate::settings::{Problem, ServeFlags, Settings, Source};
+
+pub(crate) use failure::Failure;
+
+/// A multi-tenant, Supabase-compatible auth gateway.
+#[derive(Parser)]
+#[command(name = "tenantry", version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve {
+        #[command(flatten)]
+        flags: ServeFlags,
+        /// Print URLs and keys as one JSON line on stdout once the gateway is ready
+        #[arg(long)]
+        json: bool,
+    },
+    /// Create, list, pause and delete projects
+    Project {
+        #[command(flatten)]
+        connection: connection::Arguments,
+        #[command(subcommand)]
+        action: project::Action,
+    },
+    /// Read and change a project's configuration
+    Config {
+        #[command(flatten)]
+        connection: connection::Arguments,
+        #[command(subcommand)]
+        action: config::Action,
+    },
+    /// Signing keys of a project
+    Keys {
+        #[command(flatten)]
+        connection: connection::Arguments,
+        #[command(subcommand)]
+        action: keys::Action,
+    },
+    /// API keys of a project
+    ApiKeys {
+        #[command(flatten)]
+        connection: connection::Arguments,
+        #[command(subcommand)]
+        action: api_keys::Action,
+    },
+    /// Check data directory, database, Redis, SMTP, clock and limits, and say what to do
+    Doctor {
+        #[command(flatten)]
+        flags: ServeFlags,
+        /// Print the findings as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command line and gives the exit code: 0, 1 (refused or failed) or 2 (usage).
+pub(crate) async fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help and version are answers, not mistakes: clap knows which is which. A closed pipe is nobody's loss.
+            _ = usage.print();
+            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let (json, outcome) = match cli.command {
+        Command::Serve { flags, json } => (false, start(&flags, json).await),
+        Command::Project { connection, action } => (connection.json, project::run(&connection, action).await),
+        Command::Config { connection, action } => (connection.json, config::run(&connection, action).await),
+        Command::Keys { connection, action } => (connection.json, keys::run(&connection, action).await),
+        Command::ApiKeys { connection, action } => (connection.json, api_keys::run(&connection, action).await),
+        Command::Doctor { flags, json } => (json, doctor::run(&flags, json).await),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(json),
+    }
+}
+
+async fn start(flags: &ServeFlags, json: bool) -> Result<(), Failure> {
+    let settings = settings(flags)?;
+    serve::run(settings, json).await
+}
+
+/// The settings of this run, or all that is wrong with them as one failure.
+fn settings(flags: &ServeFlags) -> Result<Settings, Failure> {
+    let environment: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let refuse = |problems: Vec<Problem>| {
+        let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Failure::usage("the settings cannot be used", list.join("\n       "))
+            .next("correct them; `tenantry serve --help` lists every setting and its default")
+    };
+    let source =
+        Source::new(flags.given(), flags.settings.as_deref(), environment).map_err(|problem| refuse(vec![problem]))?;
+    Settings::load(&source).map_err(refuse)
+}

@@ -1,0 +1,175 @@
+//! The composition: every part of the gateway, made once and handed to those that use it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::{Health, Limits, RuntimeHandle};
+use api::mail::MailStore;
+use axum::Router;
+use cluster::{Cluster, RedisOptions};
+use crypto::seal::MasterKey;
+use domain::config::Defaults;
+use domain::entropy::Entropy;
+use domain::time::Clock;
+use flows::mail::MailDeliverer;
+use flows::management::{Management, ProjectUrls};
+use flows::{ControlSource, Databases, Services};
+use outbound::SmtpTransport;
+use outbound::mailbox::Mailbox;
+use storage::{ControlStore, Database};
+use tokio::time::Instant;
+
+use super::mailbox::SharedMailbox;
+use super::metrics::ActorMetrics;
+use super::{Addresses, control_placement, placement, targets};
+use crate::cli::Failure;
+use crate::clock::SystemClock;
+use crate::entropy::SystemEntropy;
+use crate::settings::Settings;
+
+/// How long a request may take.
+const REQUEST_TIME: Duration = Duration::from_secs(10);
+
+/// A gateway that runs.
+pub(super) struct Gateway {
+    handle: RuntimeHandle,
+    management: Management,
+    api: api::ApiState,
+    database: Database,
+    control: ControlStore,
+}
+
+impl Gateway {
+    /// Connects and migrates the databases, then starts the actors.
+    pub(super) async fn start(
+        settings: &Settings,
+        addresses: &Addresses,
+        master_key: MasterKey,
+    ) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let master_key = Arc::new(master_key);
+        let (database, control) = databases(settings).await?;
+        let cluster = cluster(settings).await?;
+        let urls = ProjectUrls { external: addresses.external.clone() };
+        let defaults = Defaults {
+            jwt_exp: settings.project_defaults.access_token_lifetime,
+            site_url: settings.project_defaults.site_url.clone(),
+            mailer_autoconfirm: settings.project_defaults.auto_confirm,
+        };
+        let placed = Databases::new(database.clone(), Arc::clone(&clock));
+        let mailbox = addresses.local.then(|| Arc::new(Mailbox::default()));
+
+        let runtime = actors::Runtime::new(Limits::default());
+        let services = Arc::new(Services {
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            hasher: runtime.hasher(),
+            cluster: cluster.clone(),
+            master_key: Arc::clone(&master_key),
+            outbox: runtime.outbox(),
+        });
+        let source = Arc::new(ControlSource {
+            control: control.clone(),
+            master_key: Arc::clone(&master_key),
+            defaults: defaults.clone(),
+            urls: urls.clone(),
+            databases: placed.clone(),
+        });
+        let reachable = targets::allowed(settings.allow_private_targets.as_deref(), settings.listen);
+        let hello = addresses
+            .external
+            .split("://")
+            .nth(1)
+            .and_then(|rest| rest.split(['/', ':']).next())
+            .unwrap_or("localhost");
+        let deliver = Arc::new(MailDeliverer {
+            tenants: source.clone(),
+            services: Arc::clone(&services),
+            transport: Arc::new(SmtpTransport::new(
+                hello,
+                Arc::new(move |address| targets::may_reach(address, &reachable)),
+            )),
+            mailbox: mailbox.clone(),
+        });
+        let management = Management {
+            control: control.clone(),
+            master_key,
+            cluster,
+            clock,
+            entropy: Arc::clone(&entropy),
+            defaults,
+            urls,
+            databases: placed,
+        };
+        let parts = actors::Parts { services, source, deliver, management: management.clone() };
+        let handle = runtime.start(parts).await.map_err(|error| Failure::caused("the actors cannot start", &error))?;
+        let api = api::ApiState::new(api::Parts {
+            runtime: Arc::new(handle.clone()),
+            mailbox: mailbox.map(|mailbox| Arc::new(SharedMailbox(mailbox)) as Arc<dyn MailStore>),
+            entropy,
+            domain: settings.domain.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+            deadline: REQUEST_TIME,
+            metric_sources: vec![Arc::new(ActorMetrics(handle.clone()))],
+        });
+        Ok(Self { handle, management, api, database, control })
+    }
+
+    /// The operator's hand on the projects.
+    pub(super) fn management(&self) -> &Management {
+        &self.management
+    }
+
+    /// Everything on one listener.
+    pub(super) fn combined_router(&self) -> Router {
+        api::combined_router(self.api.clone())
+    }
+
+    /// What clients use.
+    pub(super) fn public_router(&self) -> Router {
+        api::router(self.api.clone())
+    }
+
+    /// What operators use.
+    pub(super) fn admin_router(&self) -> Router {
+        api::admin_router(self.api.clone())
+    }
+
+    /// Waits until the actors have ended by themselves, which they do only when something crashes again and again.
+    pub(super) async fn ended(&self) {
+        let health = self.handle.ended().await;
+        debug_assert_ne!(health, Health::Running);
+    }
+
+    /// Finishes what was accepted, then closes the databases. Whether everything was finished by `deadline`.
+    pub(super) async fn shut_down(&self, deadline: Instant) -> bool {
+        let whole = self.handle.shutdown(deadline).await;
+        self.database.close().await;
+        self.control.close().await;
+        whole
+    }
+}
+
+async fn databases(settings: &Settings) -> Result<(Database, ControlStore), Failure> {
+    let next = "`tenantry doctor` looks for the cause";
+    let away = |what: &str, error: &dyn std::error::Error| Failure::new(what, error.to_string()).next(next);
+    let refused = |error: &(dyn std::error::Error + 'static)| {
+        Failure::caused("the database cannot be brought to the shape this version needs", error).next(next)
+    };
+    let connected = Database::connect(&placement(settings)).await;
+    let database = connected.map_err(|error| Failure::caused("the database cannot be opened", &error).next(next))?;
+    database.migrate().await.map_err(|error| refused(&error))?;
+    let connected = ControlStore::connect(&control_placement(settings)).await;
+    let control = connected.map_err(|error| away("the control store cannot be opened", &error))?;
+    control.migrate().await.map_err(|error| refused(&error))?;
+    Ok((database, control))
+}
+
+async fn cluster(settings: &Settings) -> Result<Cluster, Failure> {
+    let Some(url) = &settings.redis_url else { return Ok(Cluster::in_process()) };
+    Cluster::redis(url, RedisOptions::default()).await.map_err(|error| {
+        Failure::caused("redis cannot be used", &error)
+            .next("correct --redis-url, or leave it out while there is one gateway")
+    })
+}

@@ -1,0 +1,189 @@
+//! Where auth data lives, and the handles through which everything else reaches it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use domain::ids::InstanceId;
+use domain::secret::Secret;
+use migrations::Schema;
+
+use crate::audit::Audit;
+use crate::backend::{Backend, Pools, Work};
+use crate::error::{MigrateError, Result};
+use crate::flow_states::FlowStates;
+use crate::identities::Identities;
+use crate::lane::Lane;
+use crate::one_time_tokens::OneTimeTokens;
+use crate::outbox::Outbox;
+use crate::read_session::ReadSessionBatch;
+use crate::read_user::ReadUserBatch;
+use crate::refresh_tokens::RefreshTokens;
+use crate::rotate_session::RotateBatch;
+use crate::sessions::Sessions;
+use crate::users::Users;
+
+/// Which database.
+#[derive(Clone, Debug)]
+pub enum Placement {
+    /// One embedded file, made when absent.
+    Sqlite {
+        /// The file; its folder must exist.
+        file: PathBuf,
+    },
+    /// A PostgreSQL server.
+    Postgres {
+        /// `postgres://user:password@host/database`.
+        url: Secret<String>,
+        /// Size of the pool; about twice the cores of the server is best.
+        max_connections: u32,
+    },
+}
+
+/// One database with the `auth` rows of any number of projects. Cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    pub(crate) backend: Backend,
+    pub(crate) lanes: Arc<Lanes>,
+}
+
+/// The hot statements in which requests of different projects travel together.
+pub(crate) struct Lanes {
+    /// Only on PostgreSQL: SQLite's readers need no round trip.
+    pub(crate) read: Option<ReadLanes>,
+    pub(crate) rotate: Lane<RotateBatch>,
+}
+
+pub(crate) struct ReadLanes {
+    pub(crate) user: Lane<ReadUserBatch>,
+    pub(crate) session: Lane<ReadSessionBatch>,
+}
+
+impl Database {
+    /// Opens the database and starts its lanes on the current runtime. Does not migrate.
+    ///
+    /// # Errors
+    /// `Busy` when the server does not answer, `Fault` when the placement makes no sense.
+    pub async fn connect(placement: &Placement) -> Result<Self> {
+        let backend = Backend::connect(placement, Schema::Auth).await?;
+        let read = match &backend.pools {
+            Pools::Postgres(pool) => Some(ReadLanes {
+                user: Lane::start(ReadUserBatch { backend: backend.clone(), pool: pool.clone() }),
+                session: Lane::start(ReadSessionBatch { backend: backend.clone(), pool: pool.clone() }),
+            }),
+            Pools::Sqlite { .. } => None,
+        };
+        let rotate = Lane::start(RotateBatch { backend: backend.clone() });
+        Ok(Self { backend, lanes: Arc::new(Lanes { read, rotate }) })
+    }
+
+    /// Brings the schema to what this program needs. Several gateways may do it at once.
+    ///
+    /// # Errors
+    /// A database that is newer than this program, or that another program made, is refused untouched.
+    pub async fn migrate(&self) -> Result<(), MigrateError> {
+        self.backend.migrate().await
+    }
+
+    /// Asks for a sign of life.
+    pub async fn ping(&self) -> Result<()> {
+        self.backend.ping().await
+    }
+
+    /// Closes all connections once they are idle.
+    pub async fn close(&self) {
+        self.backend.close().await;
+    }
+
+    /// Round trips so far: every statement, every BEGIN and COMMIT.
+    pub fn statements(&self) -> u64 {
+        self.backend.statements()
+    }
+}
+
+/// The rows of one project: the only way to them. Cheap to clone.
+#[derive(Clone)]
+pub struct TenantStore {
+    database: Database,
+    pub(crate) instance: InstanceId,
+}
+
+impl TenantStore {
+    /// The rows of `instance` in `database`.
+    pub fn new(database: Database, instance: InstanceId) -> Self {
+        Self { database, instance }
+    }
+
+    /// The database the rows lie in.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Starts a transaction that may write.
+    pub async fn begin(&self) -> Result<Tx> {
+        Ok(Tx { work: self.database.backend.begin().await?, instance: self.instance })
+    }
+
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.database.backend
+    }
+
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.database.lanes
+    }
+}
+
+/// A transaction on the rows of one project. Dropping it rolls back. Its repositories borrow it: one operation at a time.
+pub struct Tx {
+    pub(crate) work: Work,
+    pub(crate) instance: InstanceId,
+}
+
+impl Tx {
+    /// Makes everything durable.
+    ///
+    /// # Errors
+    /// `Unknown` when the connection broke on the way: the writes may have happened.
+    pub async fn commit(self) -> Result<()> {
+        self.work.commit().await
+    }
+
+    /// Works on users.
+    pub fn users(&mut self) -> Users<'_> {
+        Users { tx: self }
+    }
+
+    /// Works on identities.
+    pub fn identities(&mut self) -> Identities<'_> {
+        Identities { tx: self }
+    }
+
+    /// Works on sessions.
+    pub fn sessions(&mut self) -> Sessions<'_> {
+        Sessions { tx: self }
+    }
+
+    /// Works on stored refresh tokens.
+    pub fn refresh_tokens(&mut self) -> RefreshTokens<'_> {
+        RefreshTokens { tx: self }
+    }
+
+    /// Works on one-time tokens.
+    pub fn one_time_tokens(&mut self) -> OneTimeTokens<'_> {
+        OneTimeTokens { tx: self }
+    }
+
+    /// Works on flow states.
+    pub fn flow_states(&mut self) -> FlowStates<'_> {
+        FlowStates { tx: self }
+    }
+
+    /// Writes the audit log.
+    pub fn audit(&mut self) -> Audit<'_> {
+        Audit { tx: self }
+    }
+
+    /// Writes the outbox.
+    pub fn outbox(&mut self) -> Outbox<'_> {
+        Outbox { tx: self }
+    }
+}

@@ -1,0 +1,95 @@
+//! Why the database did not do what it was asked.
+
+use std::error::Error;
+use std::sync::Arc;
+
+pub use migrations::MigrateError;
+
+/// What lies behind a failure, for the log. Shared, because one lost connection fails a whole batch.
+pub type Cause = Arc<dyn Error + Send + Sync>;
+
+/// What every operation of this crate answers.
+pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// The four answers a caller treats differently.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A unique value is taken: which one follows from the operation, because SQLite does not name it.
+    #[error("a unique value is taken")]
+    Conflict,
+    /// Nothing was written, or the write may be repeated: the same request may succeed in a moment.
+    #[error("database is busy or away")]
+    Busy(#[source] Cause),
+    /// The write was sent and its answer was lost: it may or may not have happened.
+    #[error("outcome of a write is unknown")]
+    Unknown(#[source] Cause),
+    /// A mistake in this program or its database.
+    #[error("storage fault")]
+    Fault(#[source] Cause),
+}
+
+impl StoreError {
+    /// A fault that has no error of the driver behind it.
+    pub(crate) fn fault(what: &'static str) -> Self {
+        Self::Fault(Arc::from(Box::<dyn Error + Send + Sync>::from(what)))
+    }
+
+    /// A refusal that has no error of the driver behind it.
+    pub(crate) fn busy(what: &'static str) -> Self {
+        Self::Busy(Arc::from(Box::<dyn Error + Send + Sync>::from(what)))
+    }
+
+    /// Whether the database cannot be spoken to at all, so that asking again at once would only make everybody wait longer.
+    pub(crate) fn is_out_of_reach(&self) -> bool {
+        let (Self::Busy(cause) | Self::Unknown(cause)) = self else { return false };
+        cause.downcast_ref::<sqlx::Error>().is_none_or(|error| {
+            connection_lost(error) || matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+        })
+    }
+
+    /// The class of an error that COMMIT answered: a server that said no has rolled back, a cut line says nothing.
+    pub(crate) fn from_commit(error: sqlx::Error) -> Self {
+        if connection_lost(&error) { Self::Unknown(Arc::new(error)) } else { error.into() }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(refusal) if refusal.is_unique_violation() => Self::Conflict,
+            _ if connection_lost(&error) || worth_another_try(&error) => Self::Busy(Arc::new(error)),
+            _ => Self::Fault(Arc::new(error)),
+        }
+    }
+}
+
+/// Whether the connection is gone and with it the answer.
+pub(crate) fn connection_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        // admin_shutdown, crash_shutdown, idle_session_timeout
+        sqlx::Error::Database(refusal) => matches!(refusal.code().as_deref(), Some("57P01" | "57P02" | "57P05")),
+        _ => false,
+    }
+}
+
+fn worth_another_try(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Tls(_) => true,
+        sqlx::Error::Database(refusal) => {
+            let code = refusal.code().unwrap_or_default();
+            // SQLITE_BUSY and SQLITE_LOCKED with their extended codes.
+            let sqlite_busy = code.len() < 5 && code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6));
+            let postgres_busy = code.len() == 5
+                && (matches!(
+                    &*code,
+                    // serialisation, deadlock, lock timeout, cancelled, starting up, in recovery, read-only after a fail-over,
+                    // idle in transaction for too long
+                    "40001" | "40P01" | "55P03" | "57014" | "57P03" | "25006" | "25P03"
+                ) || code.starts_with("08")
+                    || code.starts_with("53"));
+            sqlite_busy || postgres_busy
+        }
+        _ => false,
+    }
+}

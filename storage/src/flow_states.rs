@@ -1,0 +1,188 @@
+//! Rows of `auth.flow_state`: PKCE flows that wait for their code (`contract/core.md` §9).
+
+use domain::ids::UserId;
+use domain::secret::Secret;
+use domain::time::Timestamp;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::database::Tx;
+use crate::error::Result;
+use crate::sql::same;
+use crate::values::{At, Label};
+
+macro_rules! columns {
+    () => {
+        "f.id, f.user_id, f.code_challenge_method, f.code_challenge, f.provider_type, f.authentication_method,
+         f.provider_access_token, f.provider_refresh_token, f.auth_code_issued_at, f.referrer, f.created_at"
+    };
+}
+
+statements! {
+    project INSERT = same(
+        "insert into auth.flow_state
+             (instance_id, id, user_id, code_challenge_method, code_challenge, provider_type, authentication_method, referrer,
+              provider_access_token, provider_refresh_token, created_at, updated_at, email_optional)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, '', '', $9, $9, false)"
+    );
+    project NEWEST = same(concat!(
+        "select ", columns!(), " from auth.flow_state as f
+         where f.instance_id = $1 and f.user_id = $2 and f.authentication_method = $3
+         order by f.created_at desc, f.id desc limit 1"
+    ));
+    project ISSUE_CODE = same(
+        "update auth.flow_state as f set auth_code = $3, auth_code_issued_at = $4, updated_at = $4
+         where f.instance_id = $1 and f.id = $2"
+    );
+    project FIND_BY_CODE = same(concat!(
+        "select ", columns!(), " from auth.flow_state as f where f.instance_id = $1 and f.auth_code = $2"
+    ));
+    project CONSUME = same("delete from auth.flow_state as f where f.instance_id = $1 and f.id = $2");
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: Uuid,
+    user_id: Option<Uuid>,
+    code_challenge_method: Option<Label>,
+    code_challenge: Option<String>,
+    provider_type: String,
+    authentication_method: String,
+    provider_access_token: Option<String>,
+    provider_refresh_token: Option<String>,
+    auth_code_issued_at: Option<At>,
+    referrer: Option<String>,
+    created_at: Option<At>,
+}
+
+impl From<Row> for FlowState {
+    fn from(row: Row) -> Self {
+        let method = row.code_challenge_method.map(|label| match label.0.as_str() {
+            "plain" => ChallengeMethod::Plain,
+            _ => ChallengeMethod::S256,
+        });
+        Self {
+            id: row.id,
+            user_id: row.user_id.map(UserId),
+            challenge: method.zip(row.code_challenge),
+            provider_type: row.provider_type,
+            authentication_method: row.authentication_method,
+            provider_access_token: Secret::new(row.provider_access_token.unwrap_or_default()),
+            provider_refresh_token: Secret::new(row.provider_refresh_token.unwrap_or_default()),
+            auth_code_issued_at: row.auth_code_issued_at.map(|at| at.0),
+            referrer: row.referrer,
+            created_at: row.created_at.map_or(Timestamp::from_unix(0), |at| at.0),
+        }
+    }
+}
+
+impl ChallengeMethod {
+    fn label(self) -> Label {
+        Label(match self {
+            Self::S256 => "s256".to_owned(),
+            Self::Plain => "plain".to_owned(),
+        })
+    }
+}
+
+/// How the verifier is compared with the challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChallengeMethod {
+    /// base64url of SHA-256.
+    S256,
+    /// Equal.
+    Plain,
+}
+
+/// A flow that begins.
+#[derive(Clone, Debug)]
+pub struct NewFlowState {
+    /// The row.
+    pub id: Uuid,
+    /// Whose flow, where known.
+    pub user_id: Option<UserId>,
+    /// The challenge, and how it is compared; `None` for implicit flows.
+    pub challenge: Option<(ChallengeMethod, String)>,
+    /// `email`, `magiclink`, a social provider, ...
+    pub provider_type: String,
+    /// The authentication method of the session at the end.
+    pub authentication_method: String,
+    /// Where the flow returns to.
+    pub referrer: Option<String>,
+    /// The current instant.
+    pub now: Timestamp,
+}
+
+/// A flow that waits.
+#[derive(Clone, Debug)]
+pub struct FlowState {
+    /// The row.
+    pub id: Uuid,
+    /// Whose flow, where known.
+    pub user_id: Option<UserId>,
+    /// The challenge, and how it is compared; `None` for implicit flows.
+    pub challenge: Option<(ChallengeMethod, String)>,
+    /// `email`, `magiclink`, a social provider, ...
+    pub provider_type: String,
+    /// The authentication method of the session at the end.
+    pub authentication_method: String,
+    /// The upstream's access token, empty when none.
+    pub provider_access_token: Secret<String>,
+    /// The upstream's refresh token, empty when none.
+    pub provider_refresh_token: Secret<String>,
+    /// When the code was given out.
+    pub auth_code_issued_at: Option<Timestamp>,
+    /// Where the flow returns to.
+    pub referrer: Option<String>,
+    /// When the flow began.
+    pub created_at: Timestamp,
+}
+
+/// Works on flow states.
+pub struct FlowStates<'t> {
+    pub(crate) tx: &'t mut Tx,
+}
+
+impl FlowStates<'_> {
+    /// Begins a flow.
+    pub async fn insert(&mut self, flow: NewFlowState) -> Result<()> {
+        let (method, challenge) = flow.challenge.unzip();
+        execute!(
+            &mut self.tx.work,
+            INSERT,
+            self.tx.instance.0,
+            flow.id,
+            flow.user_id.map(|user| user.0),
+            method.map(ChallengeMethod::label),
+            challenge,
+            &flow.provider_type,
+            &flow.authentication_method,
+            &flow.referrer,
+            At(flow.now),
+        )?;
+        Ok(())
+    }
+
+    /// The user's newest flow that ends with this authentication method.
+    pub async fn newest(&mut self, user: UserId, authentication_method: &str) -> Result<Option<FlowState>> {
+        let (work, instance) = (&mut self.tx.work, self.tx.instance.0);
+        let row = fetch!(work, fetch_optional, Row, NEWEST, instance, user.0, authentication_method)?;
+        Ok(row.map(FlowState::from))
+    }
+
+    /// Stores the hash of the code that is given out. False when the flow is gone.
+    pub async fn issue_code(&mut self, id: Uuid, auth_code_hash: &str, now: Timestamp) -> Result<bool> {
+        Ok(execute!(&mut self.tx.work, ISSUE_CODE, self.tx.instance.0, id, auth_code_hash, At(now))? == 1)
+    }
+
+    /// The flow whose code has this hash.
+    pub async fn find_by_code(&mut self, auth_code_hash: &str) -> Result<Option<FlowState>> {
+        let row = fetch!(&mut self.tx.work, fetch_optional, Row, FIND_BY_CODE, self.tx.instance.0, auth_code_hash)?;
+        Ok(row.map(FlowState::from))
+    }
+
+    /// Removes the flow. True for exactly one caller.
+    pub async fn consume(&mut self, id: Uuid) -> Result<bool> {
+        Ok(execute!(&mut self.tx.work, CONSUME, self.tx.instance.0, id)? == 1)
+    }
+}

@@ -1,0 +1,63 @@
+//! A database of a test's own.
+
+use std::env;
+
+use domain::secret::Secret;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use storage::Placement;
+use tempfile::TempDir;
+use url::Url;
+use uuid::Uuid;
+
+/// Where a test's rows live; gone with this value as far as files are concerned.
+pub struct TestDatabase {
+    /// The auth rows.
+    pub auth: Placement,
+    /// The control store.
+    pub control: Placement,
+    _files: Option<TempDir>,
+}
+
+impl TestDatabase {
+    /// SQLite files in a temporary folder.
+    pub fn sqlite() -> Self {
+        let files = tempfile::tempdir().unwrap();
+        let file = |name: &str| Placement::Sqlite { file: files.path().join(name) };
+        Self { auth: file("auth.db"), control: file("control.db"), _files: Some(files) }
+    }
+
+    /// A new database on the server of `TENANTRY_TEST_POSTGRES_URL`.
+    pub async fn postgres() -> Self {
+        let server = env::var("TENANTRY_TEST_POSTGRES_URL").expect("TENANTRY_TEST_POSTGRES_URL is not set");
+        let name = format!("tenantry_{}", Uuid::new_v4().simple());
+        let mut connection = PgConnection::connect(&server).await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await.unwrap();
+        let mut url = Url::parse(&server).unwrap();
+        url.set_path(&name);
+        let placement = || Placement::Postgres { url: Secret::new(url.to_string()), max_connections: 4 };
+        Self { auth: placement(), control: placement(), _files: None }
+    }
+
+    /// All auth rows as text, for a search of what must not be there. SQLite gives its files' bytes.
+    pub async fn stored_text(&self) -> String {
+        match &self.auth {
+            Placement::Sqlite { file } => {
+                let wal = file.with_extension("db-wal");
+                let bytes = [std::fs::read(file).unwrap(), std::fs::read(wal).unwrap_or_default()].concat();
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+            Placement::Postgres { url, .. } => {
+                let mut connection = PgConnection::connect(url.expose()).await.unwrap();
+                let tables = "select table_name::text from information_schema.tables where table_schema = 'auth'";
+                let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut connection).await.unwrap();
+                let mut text = String::new();
+                for table in tables {
+                    let rows = AssertSqlSafe(format!("select coalesce(string_agg(t::text, ' '), '') from auth.{table} t"));
+                    let rows: String = sqlx::query_scalar(rows).fetch_one(&mut connection).await.unwrap();
+                    text.push_str(&rows);
+                }
+                text
+            }
+        }
+    }
+}
