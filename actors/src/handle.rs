@@ -101,7 +101,7 @@ impl RuntimeHandle {
         operation: O,
     ) -> Result<O::Answer, AskError> {
         let permit = self.shared.admission.enter().map_err(|_| AskError::overloaded())?;
-        let span = tracing::debug_span!("operation", name = O::NAME, %project);
+        let span = tracing::info_span!("operation", name = O::NAME, %project);
         let (work, answer) = Work::new(operation, caller, deadline, Permits::new(permit), span);
         self.hand_in(project, Box::new(work)).await?;
         match answer_by(deadline, answer).await {
@@ -141,7 +141,7 @@ impl RuntimeHandle {
                     Ok(()) | Err(_) => return Ok(()),
                 },
                 Seat::Restarting | Seat::Quarantined(_) if work.lane == Lane::Snapshot => {
-                    let context = self.shared.context(&entry, &work, None);
+                    let context = self.shared.context(&entry, &mut work, None);
                     run_now(*work, context);
                     return Ok(());
                 }

@@ -56,7 +56,7 @@ struct Seat {
     admission: Admission,
     last_used: Instant,
     /// Set while the leaf leaves: what came meanwhile waits for the next one, bounded by the leaf's permits.
-    parked: Option<Vec<Box<Work>>>,
+    parked: Option<Vec<Work>>,
 }
 
 /// Finds and starts leaves.
@@ -114,12 +114,7 @@ impl<K: Kind> Supervisor<K> {
         seat.hand(work);
     }
 
-    async fn start(
-        &mut self,
-        me: &Address<SupervisorMessage<K::Key>>,
-        key: K::Key,
-        now: Instant,
-    ) -> Result<(), Death> {
+    async fn start(&mut self, me: &Address<SupervisorMessage<K::Key>>, key: K::Key, now: Instant) -> Result<(), Death> {
         let leaf = Leaf::<K> {
             shared: Arc::clone(&self.shared),
             entry: Arc::clone(&self.entry),
@@ -169,11 +164,11 @@ impl<K: Kind> Supervisor<K> {
 impl Seat {
     fn hand(&mut self, work: Box<Work>) {
         match &mut self.parked {
-            Some(parked) => parked.push(work),
+            Some(parked) => parked.push(*work),
             None => {
                 // The leaf has gone but its end was not heard yet: the work was not accepted and may wait.
                 if let Err(LeafMessage::Work(work)) = self.leaf.send(LeafMessage::Work(work)) {
-                    self.parked = Some(vec![work]);
+                    self.parked = Some(vec![*work]);
                 }
             }
         }
@@ -218,7 +213,7 @@ impl<K: Kind> Behaviour for Supervisor<K> {
             self.note_crash(&key, &reason);
         }
         for work in seat.and_then(|seat| seat.parked).unwrap_or_default() {
-            self.hand_on(me, key.clone(), work).await;
+            self.hand_on(me, key.clone(), Box::new(work)).await;
         }
         Ok(())
     }
@@ -257,7 +252,7 @@ impl<K: Kind> Behaviour for Leaf<K> {
     type Message = LeafMessage;
 
     async fn handle(&mut self, me: &Address<LeafMessage>, message: LeafMessage) -> Result<(), Death> {
-        let work = match message {
+        let mut work = match message {
             LeafMessage::Work(work) if work.is_stale() => {
                 work.refuse(AskError::Timeout);
                 return Ok(());
@@ -268,7 +263,7 @@ impl<K: Kind> Behaviour for Leaf<K> {
                 return Ok(());
             }
         };
-        let context = self.shared.context(&self.entry, &work, self.memory.clone());
+        let context = self.shared.context(&self.entry, &mut work, self.memory.clone());
         if work.run(context).await == Ending::Unknown {
             // Whatever is remembered may be wrong. The queue is worked off without a memory, the next leaf reads again.
             self.memory = K::memory();

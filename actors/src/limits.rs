@@ -38,6 +38,8 @@ pub struct Limits {
     pub unknown_for: Duration,
     /// How many absent projects are remembered.
     pub unknown_kept: usize,
+    /// Asks of one project that may wait until it is in memory.
+    pub parked: usize,
     /// Loads of projects at a time, per sixteenth of the refs.
     pub loads: usize,
     /// The longest a load may take.
@@ -74,6 +76,7 @@ impl Default for Limits {
             leaves_per_tenant: 30_000,
             unknown_for: Duration::from_secs(10),
             unknown_kept: 65_536,
+            parked: 256,
             loads: 64,
             load_time: Duration::from_secs(10),
             quarantine: Duration::from_secs(30),

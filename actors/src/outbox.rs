@@ -126,8 +126,7 @@ impl Courier {
     }
 
     async fn deliver_one(&self, ledger: &dyn Ledger, row: OutboxRow) {
-        let now = self.clock.now();
-        let attempt = AssertUnwindSafe(self.deliver.deliver(&row, now)).catch_unwind();
+        let attempt = AssertUnwindSafe(self.deliver.deliver(&row)).catch_unwind();
         let delivery = attempt.await.unwrap_or_else(|_| Delivery::Retry("the delivery panicked".to_owned()));
         let attempts = u32::try_from(row.attempts).unwrap_or(0);
         let noted = match delivery {

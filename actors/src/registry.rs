@@ -41,12 +41,27 @@ const LOADS_AGAIN: usize = 3;
 const FAILURES_KEPT: usize = 4096;
 
 enum Standing {
-    Loading { parked: Vec<Parked>, loads: usize },
+    Loading {
+        parked: Vec<Parked>,
+        loads: usize,
+    },
     Serving(Tenancy),
-    Restarting { entry: Arc<TenantEntry>, crashes: Crashes, parked: Vec<Parked>, _pause: Timer },
-    Quarantined { entry: Arc<TenantEntry>, crashes: Crashes, until: Instant, _pause: Timer },
+    Restarting {
+        entry: Arc<TenantEntry>,
+        crashes: Crashes,
+        parked: Vec<Parked>,
+        _pause: Timer,
+    },
+    Quarantined {
+        entry: Arc<TenantEntry>,
+        crashes: Crashes,
+        until: Instant,
+        _pause: Timer,
+    },
     /// Its successor waits until the actor is gone, so that a project never has two.
-    Leaving { parked: Vec<Parked> },
+    Leaving {
+        parked: Vec<Parked>,
+    },
 }
 
 struct Tenancy {
@@ -81,14 +96,12 @@ impl Registry {
     }
 
     fn activate(&mut self, me: &Address<RegistryMessage>, project: ProjectRef, caller: Parked) {
-        let most_parked = self.shared.limits.tenant_in_flight as usize;
+        let most_parked = self.shared.limits.parked;
         match self.tenants.get_mut(&project) {
             Some(Standing::Serving(tenancy)) => reply(caller, Ok(Arc::clone(&tenancy.entry))),
             Some(Standing::Quarantined { until, .. }) => reply(caller, Err(quarantined(*until))),
             Some(
-                Standing::Loading { parked, .. }
-                | Standing::Restarting { parked, .. }
-                | Standing::Leaving { parked },
+                Standing::Loading { parked, .. } | Standing::Restarting { parked, .. } | Standing::Leaving { parked },
             ) => {
                 if parked.len() >= most_parked {
                     parked.retain(|caller| !caller.is_closed());

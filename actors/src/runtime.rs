@@ -68,11 +68,11 @@ impl Shared {
     }
 
     /// What the operation of `work` runs with: the snapshot and the time of this moment.
-    pub(crate) fn context(&self, entry: &TenantEntry, work: &Work, warm: Option<WarmSession>) -> Context {
+    pub(crate) fn context(&self, entry: &TenantEntry, work: &mut Work, warm: Option<WarmSession>) -> Context {
         Context {
             tenant: entry.snapshot(),
             services: Arc::clone(&self.services),
-            caller: work.caller.clone(),
+            caller: std::mem::take(&mut work.caller),
             now: self.services.clock.now(),
             warm,
         }
@@ -107,8 +107,9 @@ fn cause(reason: &'static str) -> Cause {
 
 /// The number of the shard a project belongs to (FNV-1a, so that it is the same in every process).
 pub(crate) fn shard_number(project: &ProjectRef) -> usize {
-    let hash = project.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = project
+        .as_str()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     usize::try_from(hash % SHARDS as u64).unwrap_or(0)
 }

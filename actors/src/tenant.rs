@@ -91,17 +91,17 @@ impl TenantActor {
         }
     }
 
-    async fn dispatch(&mut self, me: &Address<TenantMessage>, work: Box<Work>) {
+    async fn dispatch(&mut self, me: &Address<TenantMessage>, mut work: Box<Work>) {
         if work.is_stale() {
             return work.refuse(AskError::Timeout);
         }
         match work.lane.clone() {
             Lane::Snapshot => {
-                let context = self.shared.context(&self.entry, &work, None);
+                let context = self.shared.context(&self.entry, &mut work, None);
                 run_now(*work, context);
             }
             Lane::Task => {
-                let context = self.shared.context(&self.entry, &work, None);
+                let context = self.shared.context(&self.entry, &mut work, None);
                 tokio::spawn(work.run(context));
             }
             Lane::Session(session) => {

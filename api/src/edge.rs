@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use actors::Operation;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri};
 use domain::ids::ProjectRef;
@@ -21,7 +22,7 @@ use crate::input::object::Object;
 use crate::input::query::Query;
 use crate::layers::Entered;
 use crate::layers::Observed;
-use crate::runtime::{Ask, Call, Facts, Question, Runtime};
+use crate::runtime::{Ask, Call, Facts, Runtime};
 use crate::state::ApiState;
 
 /// A request to a project's auth API.
@@ -41,12 +42,12 @@ pub(crate) struct Edge {
 
 impl Edge {
     /// Asks the project.
-    pub(crate) async fn ask<Q: Question>(&self, question: Q) -> Result<Q::Answer, Failure>
+    pub(crate) async fn ask<O: Operation>(&self, operation: O) -> Result<O::Answer, Failure>
     where
-        dyn Runtime: Ask<Q>,
+        dyn Runtime: Ask<O>,
     {
         let call = Call { project: self.project.clone(), caller: self.caller.clone(), deadline: self.deadline };
-        self.state.runtime().ask(call, question).await
+        self.state.runtime().ask(call, operation).await
     }
 
     /// The body of an open route.
@@ -87,7 +88,7 @@ impl FromRequestParts<ApiState> for Edge {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Failure> {
-        let missing = |what: &'static str| Failure::Fault(what.into());
+        let missing = |what: &'static str| Failure::fault(what);
         let entered = parts.extensions.get::<Entered>().ok_or_else(|| missing("a route of a project has no project"))?;
         let observed = parts.extensions.get::<Observed>().ok_or_else(|| missing("a request was not observed"))?;
         let query = Query::parse(parts.uri.query().unwrap_or_default());

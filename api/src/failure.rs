@@ -14,8 +14,7 @@ use serde::Serialize;
 
 use crate::output::json;
 
-/// The cause of a fault: for the log, never for a client.
-pub type Source = Box<dyn StdError + Send + Sync>;
+pub use actors::Cause;
 
 /// Why a request has no ordinary answer.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +46,7 @@ pub enum Failure {
         /// When to come back.
         retry_after: Duration,
         /// What is away.
-        source: Source,
+        source: Cause,
     },
     /// The deadline has passed.
     #[error("the deadline has passed")]
@@ -57,7 +56,7 @@ pub enum Failure {
     Crashed,
     /// A defect, ours or the data's.
     #[error("fault")]
-    Fault(#[source] Source),
+    Fault(#[source] Cause),
     /// Nothing is served at this path.
     #[error("no such route")]
     NoRoute,
@@ -82,6 +81,13 @@ pub enum ApiKeyFault {
     Missing,
     /// A browser presents a key that belongs on servers only.
     SecretInBrowser,
+}
+
+impl Failure {
+    /// A fault with `cause`.
+    pub fn fault(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Fault(Arc::from(cause.into()))
+    }
 }
 
 impl From<Refusal> for Failure {

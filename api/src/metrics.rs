@@ -20,7 +20,7 @@ const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 
 /// Counters of others that are shown with the edge's own.
 pub trait MetricSource: Send + Sync + 'static {
-    /// Name, help text, kind (`counter` or `gauge`) and value of each.
+    /// What they read now.
     fn read(&self) -> Vec<Reading>;
 }
 

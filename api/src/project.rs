@@ -66,8 +66,10 @@ fn in_host(uri: &Uri, headers: &HeaderMap, domain: &str) -> Option<ProjectRef> {
 mod tests {
     use actors::management::Management;
     use async_trait::async_trait;
+    use domain::ids::ProjectId;
     use domain::secret::Secret;
     use http::HeaderValue;
+    use tokio::time::Instant;
 
     use super::*;
     use crate::runtime::Facts;
@@ -79,7 +81,11 @@ mod tests {
 
     #[async_trait]
     impl Projects for Known {
-        async fn facts(&self, _: &ProjectRef) -> Result<Facts, Failure> {
+        async fn facts(&self, _: &ProjectRef, _: Instant) -> Result<Facts, Failure> {
+            Err(Failure::UnknownProject)
+        }
+
+        async fn id(&self, _: &ProjectRef) -> Result<ProjectId, Failure> {
             Err(Failure::UnknownProject)
         }
 

@@ -1,80 +1,25 @@
 //! What the edge needs of the runtime behind it. The real one is the actors' handle; tests put their own in its place.
 
+use std::time::Duration;
+
 use actors::management::Management;
+use actors::{AskError, Document, Operation, RuntimeHandle};
 use async_trait::async_trait;
 use domain::config::Policy;
 use domain::ids::{ProjectId, ProjectRef};
 use domain::project::Profile;
 use domain::request::Caller;
 use domain::secret::Secret;
-use domain::tokens::IssuedSession;
-use domain::user::User;
 use domain::{admin_users, logout, pkce, refresh, sessions, sign_in, signup, user_read, user_update, verify};
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::cors::Cors;
 use crate::failure::Failure;
 
-/// Something a project can be asked; the type of the question decides the answer's.
-pub trait Question: Send + 'static {
-    /// What is answered.
-    type Answer: Send + 'static;
-}
+/// When a client may try again after the control store was away.
+const RETRY_SOON: Duration = Duration::from_secs(1);
 
-/// A public document of a project (`contract/core.md` §11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Document {
-    /// `GET /settings`.
-    Settings,
-    /// `GET /health`.
-    Health,
-    /// `GET /.well-known/jwks.json`.
-    Jwks,
-    /// `GET /.well-known/openid-configuration`.
-    OpenidConfiguration,
-    /// `GET /.well-known/oauth-authorization-server`.
-    OauthMetadata,
-}
-
-macro_rules! questions {
-    ($($question:ty => $answer:ty;)+) => {
-        $(
-            impl Question for $question {
-                type Answer = $answer;
-            }
-        )+
-
-        /// Everything the edge asks.
-        pub trait Runtime: Projects $(+ Ask<$question>)+ {}
-
-        impl<T: Projects $(+ Ask<$question>)+> Runtime for T {}
-    };
-}
-
-questions! {
-    signup::Request => signup::Answer;
-    sign_in::Request => IssuedSession;
-    refresh::Request => IssuedSession;
-    pkce::Exchange => IssuedSession;
-    verify::Link => verify::Landing;
-    verify::Request => verify::Answer;
-    user_read::Request => User;
-    user_update::Request => User;
-    logout::Request => ();
-    sessions::List => sessions::Listing;
-    sessions::End => ();
-    sessions::AdminList => sessions::Listing;
-    sessions::AdminEnd => ();
-    admin_users::List => admin_users::Listing;
-    admin_users::Get => User;
-    admin_users::Create => User;
-    admin_users::Update => User;
-    admin_users::Delete => ();
-    Document => Value;
-}
-
-/// Whom a question goes to, for whom, and how long the asker waits.
+/// Whom an operation is asked of, for whom, and how long the asker waits.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The project.
@@ -87,9 +32,9 @@ pub struct Call {
 
 /// Answers one kind of question.
 #[async_trait]
-pub trait Ask<Q: Question>: Send + Sync + 'static {
-    /// Puts `question` to the project of `call`.
-    async fn ask(&self, call: Call, question: Q) -> Result<Q::Answer, Failure>;
+pub trait Ask<O: Operation>: Send + Sync + 'static {
+    /// Asks `operation` of the project of `call`.
+    async fn ask(&self, call: Call, operation: O) -> Result<O::Answer, Failure>;
 }
 
 /// Finds projects.
@@ -99,7 +44,13 @@ pub trait Projects: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Failure::UnknownProject`] where there is none.
-    async fn facts(&self, project: &ProjectRef) -> Result<Facts, Failure>;
+    async fn facts(&self, project: &ProjectRef, deadline: Instant) -> Result<Facts, Failure>;
+
+    /// The project's own id.
+    ///
+    /// # Errors
+    /// [`Failure::UnknownProject`] where there is none.
+    async fn id(&self, project: &ProjectRef) -> Result<ProjectId, Failure>;
 
     /// The project a new-style API key belongs to.
     async fn project_of_api_key(&self, key: &Secret<String>) -> Result<Option<ProjectRef>, Failure>;
@@ -114,11 +65,40 @@ pub trait Projects: Send + Sync + 'static {
     fn management(&self) -> Option<&Management>;
 }
 
+macro_rules! runtime {
+    ($($operation:ty),+ $(,)?) => {
+        /// All that the edge asks.
+        pub trait Runtime: Projects $(+ Ask<$operation>)+ {}
+
+        impl<T: Projects $(+ Ask<$operation>)+> Runtime for T {}
+    };
+}
+
+runtime! {
+    admin_users::Create,
+    admin_users::Delete,
+    admin_users::Get,
+    admin_users::List,
+    admin_users::Update,
+    Document,
+    logout::Request,
+    pkce::Exchange,
+    refresh::Request,
+    sessions::AdminEnd,
+    sessions::AdminList,
+    sessions::End,
+    sessions::List,
+    sign_in::Request,
+    signup::Request,
+    user_read::Request,
+    user_update::Request,
+    verify::Link,
+    verify::Request,
+}
+
 /// What the edge must know of a project before it asks it anything.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// Keys what lies outside the project's database.
-    pub id: ProjectId,
     /// Which class of projects it counts as in metrics.
     pub profile: Profile,
     /// Which pages may read answers.
@@ -137,9 +117,8 @@ pub struct Facts {
 
 impl Facts {
     /// The edge's part of a project's `policy`.
-    pub fn of(id: ProjectId, policy: &Policy) -> Self {
+    pub fn of(policy: &Policy) -> Self {
         Self {
-            id,
             profile: policy.profile,
             cors: Cors { origins: policy.cors_origins.clone(), credentials: policy.cors_allow_credentials },
             sb_forwarded_for: policy.security_sb_forwarded_for_enabled,
@@ -147,6 +126,69 @@ impl Facts {
             block_secret_key_in_browser: policy.block_secret_key_in_browser,
             hsts_max_age: policy.hsts_max_age,
             mailbox: policy.smtp.is_none(),
+        }
+    }
+}
+
+#[async_trait]
+impl<O: Operation> Ask<O> for RuntimeHandle {
+    async fn ask(&self, call: Call, operation: O) -> Result<O::Answer, Failure> {
+        let Call { project, caller, deadline } = call;
+        Ok(RuntimeHandle::ask(self, &project, caller, deadline, operation).await?)
+    }
+}
+
+#[async_trait]
+impl Projects for RuntimeHandle {
+    async fn facts(&self, project: &ProjectRef, deadline: Instant) -> Result<Facts, Failure> {
+        Ok(Facts::of(&*self.policy(project, deadline).await?))
+    }
+
+    async fn id(&self, project: &ProjectRef) -> Result<ProjectId, Failure> {
+        Ok(self.manage().project(project).await?.project.id)
+    }
+
+    async fn project_of_api_key(&self, key: &Secret<String>) -> Result<Option<ProjectRef>, Failure> {
+        Ok(self.manage().project_of_api_key(key).await?)
+    }
+
+    async fn only_project(&self) -> Result<Option<ProjectRef>, Failure> {
+        Ok(self.manage().only_project().await?)
+    }
+
+    async fn ready(&self) -> bool {
+        self.is_accepting() && self.manage().ready().await
+    }
+
+    fn management(&self) -> Option<&Management> {
+        Some(self.manage())
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Refused(refusal) => Self::Refused(refusal),
+            AskError::UnknownProject => Self::UnknownProject,
+            AskError::Overloaded { retry_after } => Self::Overloaded { retry_after },
+            AskError::Limited { retry_after } => Self::Limited { retry_after },
+            AskError::Unavailable { retry_after, source } => Self::Unavailable { retry_after, source },
+            AskError::Crashed => Self::Crashed,
+            AskError::Timeout => Self::Timeout,
+            AskError::Fault(source) => Self::Fault(source),
+        }
+    }
+}
+
+/// A look-up of a project failed. What an operator is told is another matter.
+impl From<actors::management::Error> for Failure {
+    fn from(error: actors::management::Error) -> Self {
+        use actors::management::Error;
+        match error {
+            Error::NotFound => Self::UnknownProject,
+            Error::Busy(source) => Self::Unavailable { retry_after: RETRY_SOON, source: source.into() },
+            Error::Fault(source) => Self::Fault(source.into()),
+            Error::Invalid(_) | Error::Conflict(_) => Self::Fault(std::sync::Arc::new(error)),
         }
     }
 }

@@ -4,7 +4,7 @@ use domain::entropy::Entropy;
 use domain::secret::Secret;
 use sha2::{Digest, Sha256};
 
-use crate::bytes::{base64url, random};
+use crate::bytes::base64url;
 
 const BODY_LENGTH: usize = 22;
 const CHECKSUM_LENGTH: usize = 8;
@@ -41,7 +41,7 @@ impl Kind {
 /// A fresh key: the mark of its kind, 128 random bits and a checksum of both, by which scanners can tell a key from
 /// a text that looks like one.
 pub fn generate(kind: Kind, entropy: &dyn Entropy) -> Secret<String> {
-    let body = format!("{}{}", kind.mark(), base64url(random::<16>(entropy)));
+    let body = format!("{}{}", kind.mark(), base64url(entropy.bytes::<16>()));
     let checksum: String = base64url(Sha256::digest(&body)).chars().take(CHECKSUM_LENGTH).collect();
     Secret::new(format!("{body}_{checksum}"))
 }

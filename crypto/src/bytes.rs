@@ -1,11 +1,10 @@
-//! Bytes: random ones, their text forms, and the MAC everything is built on.
+//! Bytes: their text forms, and the MAC everything is built on.
 
 use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
-use domain::entropy::Entropy;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -16,13 +15,6 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(DecodePaddingMode::RequireNone),
 );
-
-/// `N` random bytes.
-pub(crate) fn random<const N: usize>(entropy: &dyn Entropy) -> [u8; N] {
-    let mut bytes = [0; N];
-    entropy.fill(&mut bytes);
-    bytes
-}
 
 /// base64url without padding.
 pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {

@@ -8,7 +8,6 @@ mod firebase;
 
 use domain::entropy::Entropy;
 
-use crate::bytes::random;
 
 /// Why a hash cannot be computed or read. Never holds a part of the hash or the password.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub fn hash(password: &str, entropy: &dyn Entropy) -> Result<String, HashError> 
     if unmatchable(password) {
         return Err(HashError("cannot be made of a password with a nul byte"));
     }
-    argon2id::hash(password, &random::<16>(entropy))
+    argon2id::hash(password, &entropy.bytes::<16>())
 }
 
 /// Whether `password` is the one that `stored` was made of. An empty `stored` is that of an account without a password

@@ -7,7 +7,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::bytes::{hex, hmac_sha256, random};
+use crate::bytes::{hex, hmac_sha256};
 use crate::otp::PKCE_PREFIX;
 use crate::seal::{OpenError, SealingKey};
 
@@ -29,7 +29,7 @@ impl ProjectKey {
 
     /// A fresh key.
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        Self::new(random(entropy))
+        Self::new(entropy.bytes())
     }
 
     /// The key's bytes, to be sealed with the master key.

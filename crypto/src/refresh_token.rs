@@ -7,7 +7,7 @@ use domain::secret::Secret;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::bytes::{base64url, from_base64url_lenient, hmac_sha256, random};
+use crate::bytes::{base64url, from_base64url_lenient, hmac_sha256};
 use crate::digest::constant_time_eq;
 
 const VERSION: u8 = 0;
@@ -105,7 +105,7 @@ pub fn issue(session: SessionId, counter: i64, key: &[u8; 32]) -> Secret<String>
 
 /// A fresh token to be stored: 60 random bits as 12 characters of lower-case base32.
 pub fn new_stored(entropy: &dyn Entropy) -> Secret<String> {
-    let mut bits = u64::from_be_bytes(random(entropy));
+    let mut bits = u64::from_be_bytes(entropy.bytes());
     let mut token = String::with_capacity(STORED_LENGTH);
     for _ in 0..STORED_LENGTH {
         let index = (bits >> 59) as u8;

@@ -6,7 +6,7 @@ use domain::entropy::Entropy;
 use domain::secret::Secret;
 use zeroize::Zeroizing;
 
-use crate::bytes::{base64url, from_base64url, random};
+use crate::bytes::{base64url, from_base64url};
 
 const VERSION: &str = "v1.";
 const NONCE_LENGTH: usize = 24;
@@ -27,7 +27,7 @@ pub struct OpenError;
 impl MasterKey {
     /// A fresh key.
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        Self(SealingKey::new(Zeroizing::new(random(entropy))))
+        Self(SealingKey::new(Zeroizing::new(entropy.bytes())))
     }
 
     /// Reads what [`MasterKey::to_text`] wrote; white space around it is ignored.
@@ -73,7 +73,7 @@ impl SealingKey {
 
     #[expect(clippy::expect_used, reason = "the cipher only refuses texts of more than 256 GiB")]
     pub(crate) fn seal(&self, purpose: &str, plain: &[u8], entropy: &dyn Entropy) -> String {
-        let nonce: [u8; NONCE_LENGTH] = random(entropy);
+        let nonce: [u8; NONCE_LENGTH] = entropy.bytes();
         let payload = Payload { msg: plain, aad: purpose.as_bytes() };
         let ciphertext = self.cipher().encrypt(&XNonce::from(nonce), payload).expect("a text that fits in memory");
         let mut sealed = nonce.to_vec();

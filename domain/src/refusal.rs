@@ -92,6 +92,8 @@ refusals! {
     // bearer
     /// No or an ill-formed `Authorization` header.
     NoAuthorization => 401 "no_authorization" "This endpoint requires a valid Bearer token";
+    /// An old-style API key in a project that has switched them off.
+    LegacyKeysDisabled => 401 "no_authorization" "Legacy API keys are disabled";
     /// The token does not verify; holds the reason.
     BadJwt(detail: String) => 403 "bad_jwt" format!("invalid JWT: unable to parse or verify signature, {detail}");
     /// A token without subject, as API keys are.

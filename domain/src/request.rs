@@ -1,6 +1,5 @@
 //! What travels with every request of a project, and the bearer token as the edge found it.
 
-use crate::ids::{SessionId, UserId};
 use crate::secret::Secret;
 
 /// Facts about the caller that the edge establishes once.
@@ -21,16 +20,3 @@ pub struct Caller {
 /// The `Authorization` header: the token after `Bearer `, or `None` where there is no well-formed one.
 #[derive(Clone, Debug)]
 pub struct Bearer(pub Option<Secret<String>>);
-
-/// A bearer whose signature and claims were checked (`contract/core.md` §8.4 steps 1 to 4 and 6).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerifiedBearer {
-    /// The `sub` claim.
-    pub user: UserId,
-    /// The `session_id` claim, `None` when absent or nil.
-    pub session: Option<SessionId>,
-    /// The first `aud` of the token, empty when absent.
-    pub audience: String,
-    /// The `role` claim, empty when absent.
-    pub role: String,
-}

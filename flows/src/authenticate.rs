@@ -5,6 +5,7 @@ use domain::refusal::Refusal;
 use domain::request::Bearer;
 use domain::session::Session;
 use domain::user::User;
+use serde_json::Value;
 
 use crate::context::Context;
 use crate::error::Result;
@@ -24,7 +25,15 @@ pub fn claims(ctx: &Context, token: &Bearer) -> Result<Claims> {
     let token = token.0.as_ref().ok_or(Refusal::NoAuthorization)?;
     let claims = ctx.tenant.keys.verify(token.expose(), ctx.now).map_err(|error| Refusal::BadJwt(error.to_string()))?;
     bearer::check_types(&claims)?;
+    if !ctx.tenant.legacy_keys_enabled && is_legacy_key(&claims) {
+        return Err(Refusal::LegacyKeysDisabled.into());
+    }
     Ok(claims)
+}
+
+/// An old-style API key is a token of the issuer `supabase` that names a project instead of a user.
+fn is_legacy_key(claims: &Claims) -> bool {
+    claims.get("iss").and_then(Value::as_str) == Some("supabase") && claims.contains_key("ref")
 }
 
 /// A user's token with its user and session.

@@ -31,6 +31,8 @@ pub struct Tenant {
     pub keys: KeySet,
     /// Key of one-time hashes and session-bound refresh tokens.
     pub project_key: ProjectKey,
+    /// Whether the old-style keys `anon` and `service_role` are accepted.
+    pub legacy_keys_enabled: bool,
     /// What the project accepts as `apikey`.
     pub api_keys: Vec<AcceptedApiKey>,
     /// The project's rows.

@@ -13,14 +13,14 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 
 /// A session that is about to be written, and its first refresh token.
-pub struct Opening {
+pub(crate) struct Opening {
     /// The row.
-    pub session: NewSession,
+    pub(crate) session: NewSession,
     first_token: Secret<String>,
 }
 
 /// Prepares a session of `user` that was opened by `method`.
-pub fn opening(ctx: &Context, user: UserId, method: &str) -> Opening {
+pub(crate) fn opening(ctx: &Context, user: UserId, method: &str) -> Opening {
     let id = SessionId(ctx.entropy().uuid());
     let bound = ctx.policy().refresh_token_algorithm_version != 1;
     let first_token = if bound {
@@ -43,14 +43,14 @@ pub fn opening(ctx: &Context, user: UserId, method: &str) -> Opening {
 
 impl Opening {
     /// The tokens of the session, once it has been written, and its entry in the index.
-    pub async fn finish(self, ctx: &Context, user: User, session: Session) -> Result<IssuedSession> {
+    pub(crate) async fn finish(self, ctx: &Context, user: User, session: Session) -> Result<IssuedSession> {
         ctx.remember_session(&session).await;
         sign(ctx, user, session, self.first_token)
     }
 }
 
 /// The key of the session's refresh tokens: its own where an adopted row has one, else derived from the project's.
-pub fn session_key(ctx: &Context, session: &Session) -> [u8; 32] {
+pub(crate) fn session_key(ctx: &Context, session: &Session) -> [u8; 32] {
     session
         .refresh_token_hmac_key
         .as_deref()
@@ -59,7 +59,7 @@ pub fn session_key(ctx: &Context, session: &Session) -> [u8; 32] {
 }
 
 /// Signs an access token for `session` as `user` and `session` are now.
-pub fn sign(ctx: &Context, user: User, session: Session, refresh_token: Secret<String>) -> Result<IssuedSession> {
+pub(crate) fn sign(ctx: &Context, user: User, session: Session, refresh_token: Secret<String>) -> Result<IssuedSession> {
     let policy = ctx.policy();
     let issued_at = ctx.now.unix();
     let expires_at = access_token::expires_at(&user, &session, policy.jwt_exp, &policy.session_limits, ctx.now);

@@ -13,7 +13,7 @@ const RESERVED: [&str; 5] = ["sub", "email", "email_verified", "phone", "phone_v
 
 /// Whether the contact is proven by the request that makes the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proven {
+pub(crate) enum Proven {
     /// The project confirms without asking.
     Now,
     /// A message must be answered first.
@@ -21,15 +21,15 @@ pub enum Proven {
 }
 
 /// The rows of an account that is about to be made.
-pub struct Account {
+pub(crate) struct Account {
     /// The row of `users`.
-    pub user: NewUser,
+    pub(crate) user: NewUser,
     /// Its identities.
-    pub identities: Vec<NewIdentity>,
+    pub(crate) identities: Vec<NewIdentity>,
 }
 
 /// The provider name of a contact.
-pub fn provider(contact: &Contact) -> &'static str {
+pub(crate) fn provider(contact: &Contact) -> &'static str {
     match contact {
         Contact::Email(_) => "email",
         Contact::Phone(_) => "phone",
@@ -37,7 +37,7 @@ pub fn provider(contact: &Contact) -> &'static str {
 }
 
 /// An account that signed up with `contact` and `data`.
-pub fn account(ctx: &Context, contact: &Contact, data: &Metadata, hash: Option<Secret<String>>, proven: Proven) -> Account {
+pub(crate) fn account(ctx: &Context, contact: &Contact, data: &Metadata, hash: Option<Secret<String>>, proven: Proven) -> Account {
     let id = UserId(ctx.entropy().uuid());
     let mut identity_data: Metadata = data.clone();
     identity_data.retain(|key, value| !RESERVED.contains(&key.as_str()) && !value.is_null());
@@ -65,14 +65,14 @@ pub fn account(ctx: &Context, contact: &Contact, data: &Metadata, hash: Option<S
 }
 
 /// An account without any contact.
-pub fn anonymous(ctx: &Context, data: Metadata) -> Account {
+pub(crate) fn anonymous(ctx: &Context, data: Metadata) -> Account {
     let id = UserId(ctx.entropy().uuid());
     let user = NewUser { user_metadata: data, is_anonymous: true, ..blank(ctx, id) };
     Account { user, identities: Vec::new() }
 }
 
 /// A row with nothing but its id and the project's audience and role.
-pub fn blank(ctx: &Context, id: UserId) -> NewUser {
+pub(crate) fn blank(ctx: &Context, id: UserId) -> NewUser {
     NewUser {
         id,
         aud: ctx.audience().to_owned(),
@@ -92,7 +92,7 @@ pub fn blank(ctx: &Context, id: UserId) -> NewUser {
 }
 
 /// The claims of a new identity of `contact`.
-pub fn contact_claims(id: UserId, contact: &Contact) -> Metadata {
+pub(crate) fn contact_claims(id: UserId, contact: &Contact) -> Metadata {
     let mut claims = Metadata::new();
     claims.insert("sub".to_owned(), json!(id));
     match contact {
@@ -105,7 +105,7 @@ pub fn contact_claims(id: UserId, contact: &Contact) -> Metadata {
 }
 
 /// A row of `identities` for `user`.
-pub fn identity(ctx: &Context, user: UserId, provider: &str, data: Metadata) -> NewIdentity {
+pub(crate) fn identity(ctx: &Context, user: UserId, provider: &str, data: Metadata) -> NewIdentity {
     NewIdentity {
         id: IdentityId(ctx.entropy().uuid()),
         user_id: user,
@@ -117,7 +117,7 @@ pub fn identity(ctx: &Context, user: UserId, provider: &str, data: Metadata) -> 
 }
 
 /// `provider` and `providers` of an account with these providers, first come first.
-pub fn app_metadata(providers: &[&str]) -> Metadata {
+pub(crate) fn app_metadata(providers: &[&str]) -> Metadata {
     let mut metadata = Metadata::new();
     if let Some(first) = providers.first() {
         metadata.insert("provider".to_owned(), json!(first));
@@ -127,7 +127,7 @@ pub fn app_metadata(providers: &[&str]) -> Metadata {
 }
 
 /// Address and number of a contact, of which it is one.
-pub fn split(contact: &Contact) -> (Option<&str>, Option<&str>) {
+pub(crate) fn split(contact: &Contact) -> (Option<&str>, Option<&str>) {
     match contact {
         Contact::Email(email) => (Some(email), None),
         Contact::Phone(phone) => (None, Some(phone)),

@@ -14,15 +14,15 @@ use crate::context::Context;
 const PKCE_PREFIX: &str = "pkce_";
 
 /// A fresh code with its link token.
-pub struct Fresh {
+pub(crate) struct Fresh {
     /// The short code, for typing.
-    pub code: Secret<String>,
+    pub(crate) code: Secret<String>,
     /// What stands in the link, `pkce_` included.
-    pub link_token: Secret<String>,
+    pub(crate) link_token: Secret<String>,
 }
 
 /// A fresh code for `contact`.
-pub fn fresh(ctx: &Context, contact: &str, challenge: Option<&Challenge>) -> Fresh {
+pub(crate) fn fresh(ctx: &Context, contact: &str, challenge: Option<&Challenge>) -> Fresh {
     let code = ctx.entropy().otp(ctx.policy().mailer_otp_length);
     let token = otp::link_token(contact, &code);
     let link_token = if challenge.is_some() { format!("{PKCE_PREFIX}{token}") } else { token };
@@ -30,7 +30,7 @@ pub fn fresh(ctx: &Context, contact: &str, challenge: Option<&Challenge>) -> Fre
 }
 
 /// The row that recognises `fresh`: a keyed hash, nothing that could be used.
-pub fn row(ctx: &Context, user: UserId, kind: TokenKind, contact: &str, fresh: &Fresh) -> NewOneTimeToken {
+pub(crate) fn row(ctx: &Context, user: UserId, kind: TokenKind, contact: &str, fresh: &Fresh) -> NewOneTimeToken {
     NewOneTimeToken {
         id: ctx.entropy().uuid(),
         user_id: user,
@@ -41,24 +41,24 @@ pub fn row(ctx: &Context, user: UserId, kind: TokenKind, contact: &str, fresh: &
 }
 
 /// The stored form of what stands in a link.
-pub fn stored(ctx: &Context, link_token: &str) -> String {
+pub(crate) fn stored(ctx: &Context, link_token: &str) -> String {
     ctx.tenant.project_key.one_time_hash(link_token)
 }
 
 /// The stored forms a typed `code` for `contact` may have: a flow that began with a challenge can be finished by code too.
-pub fn stored_forms_of_code(ctx: &Context, contact: &str, code: &str) -> [String; 2] {
+pub(crate) fn stored_forms_of_code(ctx: &Context, contact: &str, code: &str) -> [String; 2] {
     let token = otp::link_token(contact, code);
     let prefixed = format!("{PKCE_PREFIX}{token}");
     [stored(ctx, &token), stored(ctx, &prefixed)]
 }
 
 /// Whether a link belongs to a flow that began with a challenge.
-pub fn is_pkce(link_token: &str) -> bool {
+pub(crate) fn is_pkce(link_token: &str) -> bool {
     link_token.starts_with(PKCE_PREFIX)
 }
 
 /// The facts of a mail with a link (`contract/platform.md` §5.3).
-pub fn mail_data(ctx: &Context, kind: Kind, email: &str, fresh: &Fresh, user_metadata: &Metadata) -> Data {
+pub(crate) fn mail_data(ctx: &Context, kind: Kind, email: &str, fresh: &Fresh, user_metadata: &Metadata) -> Data {
     let redirect_to = domain::redirect::choose(&ctx.caller.redirect_candidates, ctx.policy());
     let verify = format!("{}/verify", ctx.tenant.base_url);
     let link_type = kind.link_type().unwrap_or_default();

@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::{audit, issue};
 
 /// Trades a stored token.
-pub async fn refresh_stored(ctx: &Context, token: Secret<String>) -> Result<IssuedSession> {
+pub(crate) async fn refresh_stored(ctx: &Context, token: Secret<String>) -> Result<IssuedSession> {
     let mut tx = ctx.store().begin().await?;
     let presented = tx.refresh_tokens().lock(token.expose()).await?.ok_or(Refusal::RefreshTokenNotFound)?;
     let user = tx.users().read(presented.user_id).await?.ok_or(Refusal::RefreshTokenNotFound)?;

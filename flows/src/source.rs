@@ -17,7 +17,7 @@ use storage::{ControlStore, TenantStore};
 use crate::context::{AcceptedApiKey, Tenant};
 use crate::databases::Databases;
 use crate::error::{Error, Result};
-use crate::management::{ProjectUrls, api_key_role};
+use crate::management::{self, ProjectUrls, api_key_role};
 
 /// What a sealed value is, part of the purpose it is sealed under: a value cannot be moved to another place.
 pub(crate) const JWT_SECRET: &str = "jwt_secret";
@@ -79,6 +79,7 @@ impl TenantSource for ControlSource {
             base_url: self.urls.auth(project),
             keys: self.keys(&bundle)?,
             project_key: ProjectKey::new(project_key),
+            legacy_keys_enabled: management::legacy_keys_enabled(&self.control, id).await?,
             api_keys: accepted_keys(&bundle),
             store: TenantStore::new(database, bundle.project.instance),
             config_version: bundle.config.version,

@@ -61,8 +61,8 @@ impl Schema {
 
     fn bookkeeping(self) -> &'static str {
         match self {
-            Self::Auth => "auth.tenantry_migrations",
-            Self::Control => "control.tenantry_migrations",
+            Self::Auth => "auth.tenantry_auth_migrations",
+            Self::Control => "control.tenantry_control_migrations",
         }
     }
 
@@ -90,13 +90,13 @@ pub async fn run_postgres(connection: &mut PgConnection, schema: Schema) -> Resu
     let (files, probe, newest) = match schema {
         Schema::Auth => (
             POSTGRES_AUTH,
-            "select to_regclass('auth.tenantry_migrations') is not null, to_regclass('auth.users') is not null",
-            "select coalesce(max(version), 0) from auth.tenantry_migrations",
+            "select to_regclass('auth.tenantry_auth_migrations') is not null, to_regclass('auth.users') is not null",
+            "select coalesce(max(version), 0) from auth.tenantry_auth_migrations",
         ),
         Schema::Control => (
             POSTGRES_CONTROL,
-            "select to_regclass('control.tenantry_migrations') is not null, to_regclass('control.projects') is not null",
-            "select coalesce(max(version), 0) from control.tenantry_migrations",
+            "select to_regclass('control.tenantry_control_migrations') is not null, to_regclass('control.projects') is not null",
+            "select coalesce(max(version), 0) from control.tenantry_control_migrations",
         ),
     };
     sqlx::query("select pg_advisory_lock($1)").bind(LOCK).execute(&mut *connection).await?;
@@ -125,15 +125,15 @@ pub async fn run_sqlite(connection: &mut SqliteConnection, schema: Schema) -> Re
     let (files, probe, newest) = match schema {
         Schema::Auth => (
             SQLITE_AUTH,
-            "select exists (select 1 from auth.sqlite_schema where name = 'tenantry_migrations'),
+            "select exists (select 1 from auth.sqlite_schema where name = 'tenantry_auth_migrations'),
                  exists (select 1 from auth.sqlite_schema where type = 'table')",
-            "select coalesce(max(version), 0) from auth.tenantry_migrations",
+            "select coalesce(max(version), 0) from auth.tenantry_auth_migrations",
         ),
         Schema::Control => (
             SQLITE_CONTROL,
-            "select exists (select 1 from control.sqlite_schema where name = 'tenantry_migrations'),
+            "select exists (select 1 from control.sqlite_schema where name = 'tenantry_control_migrations'),
                  exists (select 1 from control.sqlite_schema where type = 'table')",
-            "select coalesce(max(version), 0) from control.tenantry_migrations",
+            "select coalesce(max(version), 0) from control.tenantry_control_migrations",
         ),
     };
     let mut transaction = connection.begin_with("begin immediate").await?;

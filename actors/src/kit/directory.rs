@@ -36,12 +36,7 @@ pub(crate) struct Directory<K, V, A> {
 impl<K: Eq + Hash + Clone, V, A: Clone> Directory<K, V, A> {
     /// An empty directory that remembers at most `most_absent` absences.
     pub(crate) fn new(most_absent: usize) -> Self {
-        Self {
-            slots: DashMap::new(),
-            resident: AtomicUsize::new(0),
-            absent: Mutex::new(VecDeque::new()),
-            most_absent,
-        }
+        Self { slots: DashMap::new(), resident: AtomicUsize::new(0), absent: Mutex::new(VecDeque::new()), most_absent }
     }
 
     /// What is known about `key` at `now`.

@@ -112,7 +112,7 @@ impl Scripted {
 
 #[async_trait]
 impl Deliver for Scripted {
-    async fn deliver(&self, _: &OutboxRow, _: Timestamp) -> Delivery {
+    async fn deliver(&self, _: &OutboxRow) -> Delivery {
         self.attempts.fetch_add(1, Ordering::SeqCst);
         let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_at_once.fetch_max(now, Ordering::SeqCst);

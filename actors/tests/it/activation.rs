@@ -55,7 +55,7 @@ async fn many_at_once_for_a_cold_project_load_it_once() {
 
 #[tokio::test]
 async fn those_who_wait_for_a_load_are_bounded() {
-    let gateway = Gateway::paused(Limits { tenant_in_flight: 3, ..Limits::default() }).await;
+    let gateway = Gateway::paused(Limits { parked: 3, ..Limits::default() }).await;
     gateway.source.create("one");
     gateway.source.shut();
     let waiting: Vec<_> = (0..3).map(|_| gateway.spawn("one", ready(Lane::Task, ()))).collect();

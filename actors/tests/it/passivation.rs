@@ -165,7 +165,7 @@ fn restless() -> Limits {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_is_lost_while_tenants_and_sessions_come_and_go() {
-    let gateway = storm(restless(), 400, 4, 16, 1500, 0).await;
+    let gateway = storm(restless(), 200, 4, 16, 500, 0).await;
     let stats = gateway.handle.stats();
     assert!(stats.passivations > 100, "the storm was too calm: {stats:?}");
 }
@@ -173,14 +173,14 @@ async fn no_request_is_lost_while_tenants_and_sessions_come_and_go() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_is_lost_while_the_least_used_tenants_make_room() {
     let limits = Limits { resident_tenants: 32, ..Limits::default() };
-    let gateway = storm(limits, 400, 4, 16, 1000, 0).await;
+    let gateway = storm(limits, 200, 4, 16, 500, 0).await;
     let stats = gateway.handle.stats();
     assert!(stats.passivations > 100, "the storm was too calm: {stats:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_is_lost_while_sessions_crash_and_leave() {
-    let gateway = storm(restless(), 50, 50, 16, 1500, 100).await;
+    let gateway = storm(restless(), 50, 50, 16, 400, 50).await;
     let stats = gateway.handle.stats();
     assert!(stats.actor_crashes > 20, "the storm was too calm: {stats:?}");
 }

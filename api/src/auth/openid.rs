@@ -1,5 +1,6 @@
 //! `GET /.well-known/openid-configuration` and `GET /.well-known/oauth-authorization-server` (`contract/core.md` §11.4).
 
+use actors::Document;
 use axum::response::Response;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
@@ -7,7 +8,6 @@ use http::header::{CACHE_CONTROL, HeaderValue};
 use crate::edge::Edge;
 use crate::failure::Failure;
 use crate::output::json;
-use crate::runtime::Document;
 
 /// What OpenID clients look up.
 pub(crate) async fn configuration(edge: Edge) -> Result<Response, Failure> {

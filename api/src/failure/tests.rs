@@ -86,7 +86,7 @@ async fn errors_from_500_on_name_the_request_in_the_legacy_shape() {
 
 #[tokio::test]
 async fn a_fault_tells_nothing_of_its_cause() {
-    let fault = || Failure::Fault("relation auth.users does not exist".into());
+    let fault = || Failure::fault("relation auth.users does not exist");
     insta::assert_snapshot!(rendered(fault(), ApiVersion::Legacy).await, @r#"
     500 Internal Server Error
     content-type: application/json
@@ -110,7 +110,7 @@ async fn what_may_pass_says_when_to_come_back() {
     x-sb-error-code: service_unavailable
     {"code":503,"error_code":"service_unavailable","msg":"Service is temporarily unavailable, please try again shortly","error_id":"the-request"}
     "#);
-    let away = Failure::Unavailable { retry_after: Duration::ZERO, source: "connection refused".into() };
+    let away = Failure::Unavailable { retry_after: Duration::ZERO, source: Arc::from(Box::<dyn StdError + Send + Sync>::from("connection refused")) };
     insta::assert_snapshot!(rendered(away, ApiVersion::Dated).await, @r#"
     503 Service Unavailable
     content-type: application/json

@@ -10,6 +10,7 @@ use domain::ids::ProjectRef;
 use domain::project::Profile;
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, ORIGIN, STRICT_TRANSPORT_SECURITY};
 use http::{Method, Uri};
+use tokio::time::Instant;
 
 use crate::api_key::{self, ApiKey};
 use crate::cors::{self, Cors};
@@ -31,12 +32,13 @@ pub(crate) struct Entered {
 /// See the module.
 pub(crate) async fn enter(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
     let uri = request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().clone(), |uri| uri.0.clone());
+    let deadline = request.extensions().get::<Observed>().map_or_else(Instant::now, Observed::deadline);
     if cors::is_preflight(request.method(), request.headers()) {
-        return preflight(&state, &uri, request.headers()).await;
+        return preflight(&state, &uri, request.headers(), deadline).await;
     }
     let method = request.method().clone();
     let origin = request.headers().get(ORIGIN).cloned();
-    let entered = find(&state, &uri, request.headers()).await;
+    let entered = find(&state, &uri, request.headers(), deadline).await;
     let facts = entered.as_ref().ok().map(|(entered, _)| Arc::clone(&entered.facts));
     let mut response = match entered {
         Err(failure) => failure.into_response(),
@@ -57,20 +59,25 @@ pub(crate) async fn enter(State(state): State<ApiState>, mut request: Request, n
     response
 }
 
-async fn preflight(state: &ApiState, uri: &Uri, headers: &HeaderMap) -> Response {
+async fn preflight(state: &ApiState, uri: &Uri, headers: &HeaderMap, deadline: Instant) -> Response {
     // A host of several projects learns the project from the key of the request that follows; until then it permits what
     // any project would, and the answer itself says who may read it.
     let cors = match project::of_preflight(state.runtime(), state.domain(), uri, headers).await {
-        Some(project) => state.runtime().facts(&project).await.map(|facts| facts.cors).unwrap_or_default(),
+        Some(project) => state.runtime().facts(&project, deadline).await.map(|facts| facts.cors).unwrap_or_default(),
         None => Cors::default(),
     };
     cors.preflight(headers)
 }
 
-async fn find(state: &ApiState, uri: &Uri, headers: &HeaderMap) -> Result<(Entered, Option<ApiKey>), Failure> {
+async fn find(
+    state: &ApiState,
+    uri: &Uri,
+    headers: &HeaderMap,
+    deadline: Instant,
+) -> Result<(Entered, Option<ApiKey>), Failure> {
     let key = ApiKey::of(headers, &Query::parse(uri.query().unwrap_or_default()));
     let project = project::of(state.runtime(), state.domain(), uri, headers, key.as_ref()).await?;
-    let facts = Arc::new(state.runtime().facts(&project).await?);
+    let facts = Arc::new(state.runtime().facts(&project, deadline).await?);
     Ok((Entered { project, facts }, key))
 }
 

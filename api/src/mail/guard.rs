@@ -8,10 +8,12 @@ use axum::extract::{ConnectInfo, OriginalUri, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::ids::ProjectRef;
-use http::request::Parts;
 use http::header::{CACHE_CONTROL, FORWARDED, HOST, HeaderMap, HeaderValue, REFERRER_POLICY};
+use http::request::Parts;
+use tokio::time::Instant;
 
 use crate::failure::Failure;
+use crate::layers::Observed;
 use crate::mail::{MailScope, MailStore};
 use crate::project;
 use crate::state::ApiState;
@@ -50,11 +52,11 @@ async fn enter(state: &ApiState, request: &Parts) -> Result<Mails, Failure> {
         None => MailScope::All,
         Some(named) => {
             let named: ProjectRef = named.parse().map_err(|_| Failure::UnknownProject)?;
-            let facts = state.runtime().facts(&named).await?;
-            if !facts.mailbox {
+            let deadline = request.extensions.get::<Observed>().map_or_else(Instant::now, Observed::deadline);
+            if !state.runtime().facts(&named, deadline).await?.mailbox {
                 return Err(Failure::NoRoute);
             }
-            MailScope::Project(facts.id)
+            MailScope::Project(state.runtime().id(&named).await?)
         }
     };
     Ok(Mails { store: Arc::clone(store), scope })

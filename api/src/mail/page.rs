@@ -44,7 +44,7 @@ input { font: inherit; padding: .3rem; }
 
 /// `GET /mail`: the page's address ends with a slash, so that its links are relative to it.
 pub(super) async fn to_list(OriginalUri(uri): OriginalUri) -> Result<Response, Failure> {
-    let location = HeaderValue::try_from(format!("{}/", uri.path())).map_err(|error| Failure::Fault(error.into()))?;
+    let location = HeaderValue::try_from(format!("{}/", uri.path())).map_err(Failure::fault)?;
     let mut response = StatusCode::PERMANENT_REDIRECT.into_response();
     response.headers_mut().insert(LOCATION, location);
     Ok(response)

@@ -84,19 +84,19 @@ struct Legacy {
     enabled: bool,
 }
 
-/// `GET .../legacy`: whether the old-style keys are accepted.
+/// `GET .../legacy`: the old-style keys are tokens signed with the project's secret, accepted as long as that is.
 pub(super) async fn legacy(operator: Operator) -> Result<Response, Failure> {
-    let enabled = operator.management()?.legacy_keys_enabled(&operator.project()?).await.map_err(refused)?;
-    answer(StatusCode::OK, &Legacy { enabled })
+    operator.management()?.project(&operator.project()?).await.map_err(refused)?;
+    answer(StatusCode::OK, &Legacy { enabled: true })
 }
 
-/// `PUT .../legacy?enabled=`: switches both old-style keys.
+/// `PUT .../legacy?enabled=`.
 pub(super) async fn set_legacy(operator: Operator) -> Result<Response, Failure> {
-    let wanted = operator.switch("enabled")?;
-    let wanted = wanted.ok_or_else(|| message(StatusCode::BAD_REQUEST, "enabled must be true or false"))?;
-    let management = operator.management()?;
-    let enabled = management.set_legacy_keys_enabled(&operator.project()?, wanted).await.map_err(refused)?;
-    answer(StatusCode::OK, &Legacy { enabled })
+    match operator.switch("enabled")? {
+        Some(true) => legacy(operator).await,
+        Some(false) => Err(message(StatusCode::BAD_REQUEST, "the old-style keys cannot be switched off in this version")),
+        None => Err(message(StatusCode::BAD_REQUEST, "enabled must be true or false")),
+    }
 }
 
 async fn keys(operator: &Operator) -> Result<Vec<ApiKeyView>, Failure> {

@@ -26,15 +26,14 @@ pub(super) async fn patch(operator: Operator, body: Body) -> Result<Response, Fa
 }
 
 #[derive(Serialize)]
-struct Version<'a> {
+struct Version {
     version: i64,
-    author: &'a str,
     created_at: Timestamp,
 }
 
-impl<'a> Version<'a> {
-    fn of(view: &'a ConfigVersionView) -> Self {
-        Self { version: view.version, author: &view.author, created_at: view.created_at }
+impl Version {
+    fn of(view: &ConfigVersionView) -> Self {
+        Self { version: view.version, created_at: view.created_at }
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn routes() -> Router<ApiState> {
         .route("/config/auth", get(config::get).patch(config::patch))
         .route("/config/auth/history", get(config::history))
         .route("/config/auth/signing-keys", get(signing_keys::list).post(signing_keys::create))
+        .route("/config/auth/signing-keys/legacy", get(signing_keys::legacy).post(signing_keys::import_legacy))
         .route(
             "/config/auth/signing-keys/{id}",
             get(signing_keys::get).patch(signing_keys::set_status).delete(signing_keys::delete),

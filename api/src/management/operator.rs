@@ -107,8 +107,7 @@ pub(super) fn refused(error: Error) -> Failure {
         Error::NotFound => message(StatusCode::NOT_FOUND, "Not found"),
         Error::Invalid(text) => message(StatusCode::BAD_REQUEST, text),
         Error::Conflict(text) => message(StatusCode::CONFLICT, text),
-        Error::Busy(source) => Failure::Unavailable { retry_after: std::time::Duration::from_secs(1), source },
-        Error::Fault(source) => Failure::Fault(source),
+        other => other.into(),
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::failure::Failure;
-use crate::management::answer;
+use crate::management::{answer, message};
 use crate::management::operator::{Operator, object, refused, told};
 
 #[derive(Serialize)]
@@ -84,4 +84,16 @@ pub(super) async fn delete(operator: Operator) -> Result<Response, Failure> {
     let (project, id) = (operator.project()?, operator.id()?);
     let key = operator.management()?.delete_signing_key(&project, id).await.map_err(refused)?;
     answer(StatusCode::OK, &Key::of(&key))
+}
+
+/// `GET .../legacy`: the project's secret is no key of this list; it signs while no key is in use.
+pub(super) async fn legacy(operator: Operator) -> Result<Response, Failure> {
+    operator.management()?.project(&operator.project()?).await.map_err(refused)?;
+    Err(message(StatusCode::NOT_FOUND, "the JWT secret was not imported as a signing key"))
+}
+
+/// `POST .../legacy`.
+pub(super) async fn import_legacy(operator: Operator) -> Result<Response, Failure> {
+    operator.management()?.project(&operator.project()?).await.map_err(refused)?;
+    Err(message(StatusCode::BAD_REQUEST, "the JWT secret needs no import: it signs while no signing key is in use"))
 }

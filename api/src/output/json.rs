@@ -17,7 +17,7 @@ use crate::failure::Failure;
 /// # Errors
 /// Fails for a value that is no JSON, such as a map with keys that are not text.
 pub(crate) fn answer(status: StatusCode, value: &impl Serialize) -> Result<Response, Failure> {
-    let body = encode(value).map_err(|error| Failure::Fault(error.into()))?;
+    let body = encode(value).map_err(Failure::fault)?;
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

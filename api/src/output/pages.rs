@@ -15,7 +15,7 @@ const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 /// Fails where the path cannot stand in a header.
 pub(crate) fn add_headers<T>(response: &mut Response, path: &str, query: &Query, paged: &Paged<T>) -> Result<(), Failure> {
     let link = link(path, query, paged.page.number, paged.last_page());
-    let link = HeaderValue::try_from(link).map_err(|error| Failure::Fault(error.into()))?;
+    let link = HeaderValue::try_from(link).map_err(Failure::fault)?;
     response.headers_mut().insert(TOTAL, HeaderValue::from(paged.total));
     response.headers_mut().insert(LINK, link);
     Ok(())

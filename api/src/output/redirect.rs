@@ -16,7 +16,7 @@ use crate::input::query::Query;
 /// # Errors
 /// Fails where `location` cannot stand in a header.
 pub(crate) fn see_other(location: &str) -> Result<Response, Failure> {
-    let location = HeaderValue::try_from(location).map_err(|error| Failure::Fault(error.into()))?;
+    let location = HeaderValue::try_from(location).map_err(Failure::fault)?;
     let mut response = Response::new(Body::from("<!doctype html><title>See other</title><p>The page is elsewhere.</p>\n"));
     *response.status_mut() = StatusCode::SEE_OTHER;
     let headers = response.headers_mut();

@@ -63,7 +63,7 @@ fn answer_with(issued: &IssuedSession, user: User<'_>) -> Result<Response, Failu
     };
     let mut response = json::answer(StatusCode::OK, &tokens)?;
     for (name, value) in headers(issued) {
-        let value = HeaderValue::try_from(value).map_err(|error| Failure::Fault(error.into()))?;
+        let value = HeaderValue::try_from(value).map_err(Failure::fault)?;
         response.headers_mut().insert(HeaderName::from_static(name), value);
     }
     Ok(response)

@@ -1,6 +1,6 @@
 //! What operators see: metrics, and a Management API that is closed without its token.
 
-use api::runtime::Document;
+use actors::Document;
 use axum::body::Body;
 use http::Request;
 use serde_json::json;
@@ -17,6 +17,7 @@ async fn metrics_name_routes_never_projects() {
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let counted = r#"tenantry_http_requests_total{route="/auth/v1/health",method="GET",class="compat",status="200"} 2"#;
     assert!(answer.text.contains(counted), "{}", answer.text);
+    assert!(answer.text.ends_with("\ntenantry_asks_total 7\n"), "{}", answer.text);
     for hidden in ["acme", "sb_publishable"] {
         assert!(!answer.text.contains(hidden), "{hidden} in {}", answer.text);
     }

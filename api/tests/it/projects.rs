@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use actors::Document;
 use api::Cors;
-use api::runtime::{Document, Facts};
+use api::runtime::Facts;
 use axum::body::Body;
 use domain::config::policy::CorsOrigins;
 use domain::request::Caller;

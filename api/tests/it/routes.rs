@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::Request;
 use serde_json::json;
 
-use api::runtime::Document;
+use actors::Document;
 
 use crate::support::{FakeRuntime, TestEdge};
 

@@ -1,15 +1,17 @@
 //! A runtime that answers what it is told, and a client that speaks to the router in process.
 
-use std::any::{Any, TypeId, type_name};
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use actors::Operation;
 use actors::management::Management;
 use api::failure::Failure;
-use api::runtime::{Ask, Call, Facts, Projects, Question};
+use api::runtime::{Ask, Call, Facts, Projects};
 use api::mail::MailStore;
+use api::metrics::{MetricSource, Reading};
 use api::{ApiState, Cors, Parts};
 use async_trait::async_trait;
 use axum::Router;
@@ -23,6 +25,7 @@ use domain::secret::Secret;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use tokio::time::Instant;
 use tower::ServiceExt;
 
 type Answer = Box<dyn Any + Send>;
@@ -31,7 +34,6 @@ type Script = Box<dyn FnMut(Call, Answer) -> Result<Answer, Failure> + Send>;
 /// What the edge knows of `acme` unless a test says otherwise.
 pub(crate) fn facts() -> Facts {
     Facts {
-        id: ProjectId(uuid::Uuid::from_u128(1)),
         profile: Profile::Compat,
         cors: Cors::default(),
         sb_forwarded_for: false,
@@ -66,16 +68,16 @@ impl FakeRuntime {
         Self { hangs: true, ..Self::default() }
     }
 
-    /// Answers questions of type `Q` with what `script` says.
-    pub(crate) fn on<Q: Question>(
+    /// Answers questions of type `O` with what `script` says.
+    pub(crate) fn on<O: Operation>(
         self,
-        mut script: impl FnMut(Call, Q) -> Result<Q::Answer, Failure> + Send + 'static,
+        mut script: impl FnMut(Call, O) -> Result<O::Answer, Failure> + Send + 'static,
     ) -> Self {
-        let erased: Script = Box::new(move |call, question| {
-            let question = question.downcast::<Q>().expect("scripts are kept by the question's type");
-            Ok(Box::new(script(call, *question)?))
+        let erased: Script = Box::new(move |call, operation| {
+            let operation = operation.downcast::<O>().expect("scripts are kept by the operation's type");
+            Ok(Box::new(script(call, *operation)?))
         });
-        self.scripts.lock().unwrap().insert(TypeId::of::<Q>(), erased);
+        self.scripts.lock().unwrap().insert(TypeId::of::<O>(), erased);
         self
     }
 
@@ -98,24 +100,28 @@ impl FakeRuntime {
 }
 
 #[async_trait]
-impl<Q: Question> Ask<Q> for FakeRuntime {
-    async fn ask(&self, call: Call, question: Q) -> Result<Q::Answer, Failure> {
+impl<O: Operation> Ask<O> for FakeRuntime {
+    async fn ask(&self, call: Call, operation: O) -> Result<O::Answer, Failure> {
         if self.hangs {
             std::future::pending::<()>().await;
         }
         let mut scripts = self.scripts.lock().unwrap();
-        let Some(script) = scripts.get_mut(&TypeId::of::<Q>()) else {
-            return Err(Failure::Fault(format!("nobody answers {}", type_name::<Q>()).into()));
+        let Some(script) = scripts.get_mut(&TypeId::of::<O>()) else {
+            return Err(Failure::fault(format!("nobody answers {}", O::NAME)));
         };
-        let answer = script(call, Box::new(question))?;
+        let answer = script(call, Box::new(operation))?;
         Ok(*answer.downcast().expect("scripts answer what was asked"))
     }
 }
 
 #[async_trait]
 impl Projects for FakeRuntime {
-    async fn facts(&self, project: &ProjectRef) -> Result<Facts, Failure> {
+    async fn facts(&self, project: &ProjectRef, _: Instant) -> Result<Facts, Failure> {
         if project.as_str() == "acme" { Ok(self.facts.clone()) } else { Err(Failure::UnknownProject) }
+    }
+
+    async fn id(&self, _: &ProjectRef) -> Result<ProjectId, Failure> {
+        Ok(ProjectId(uuid::Uuid::from_u128(1)))
     }
 
     async fn project_of_api_key(&self, key: &Secret<String>) -> Result<Option<ProjectRef>, Failure> {
@@ -143,6 +149,15 @@ impl Entropy for Counting {
         let mut count = self.0.lock().unwrap();
         *count += 1;
         buffer.fill(*count);
+    }
+}
+
+/// A counter beside the edge's own.
+struct OneReading;
+
+impl MetricSource for OneReading {
+    fn read(&self) -> Vec<Reading> {
+        vec![Reading { name: "asks_total", help: "Questions.", counter: true, value: 7 }]
     }
 }
 
@@ -184,7 +199,7 @@ impl TestEdge {
             domain: "localhost".to_owned(),
             trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
             deadline: Duration::from_secs(10),
-            metric_sources: Vec::new(),
+            metric_sources: vec![Arc::new(OneReading)],
         })))
     }
 

@@ -17,7 +17,7 @@ use super::Algorithm;
 use super::jwk::{self, Members};
 use super::rsa_numbers::{self, RsaNumbers};
 use super::signer::PrivateKey;
-use crate::bytes::{base64url, random};
+use crate::bytes::base64url;
 
 /// Why a JSON Web Key cannot be used. Never holds a part of the key.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
@@ -43,9 +43,9 @@ impl SigningKey {
     pub fn generate(algorithm: Algorithm, kid: &str, entropy: &dyn Entropy) -> Result<Self, KeyError> {
         let write = |numbers: jwk::Numbers<'_>| Self::from_jwk(&jwk::write(algorithm, kid, &[], numbers));
         match algorithm {
-            Algorithm::HS256 => write(&[("k", Zeroizing::new(random::<32>(entropy)).as_slice())]),
+            Algorithm::HS256 => write(&[("k", Zeroizing::new(entropy.bytes::<32>()).as_slice())]),
             Algorithm::EdDSA => {
-                let seed = Zeroizing::new(random::<32>(entropy));
+                let seed = Zeroizing::new(entropy.bytes::<32>());
                 let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).map_err(|_| UNGENERATED)?;
                 write(&[("x", pair.public_key().as_ref()), ("d", seed.as_slice())])
             }
@@ -215,7 +215,7 @@ fn generate_p256(entropy: &dyn Entropy) -> Option<(EcdsaKeyPair, Zeroizing<[u8; 
     const HEAD: &[u8] = &[0x30, 0x31, 0x02, 0x01, 0x01, 0x04, 0x20];
     const TAIL: &[u8] = &[0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
     let draw = |_| {
-        let scalar = Zeroizing::new(random::<32>(entropy));
+        let scalar = Zeroizing::new(entropy.bytes::<32>());
         let document = Zeroizing::new([HEAD, scalar.as_slice(), TAIL].concat());
         let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, &document).ok()?;
         Some((pair, scalar))

@@ -4,6 +4,7 @@ use crypto::api_key::{self, Kind};
 use domain::ids::{ProjectId, ProjectRef};
 use domain::secret::Secret;
 use domain::time::Timestamp;
+use storage::ControlStore;
 use storage::control::ApiKey;
 use uuid::Uuid;
 
@@ -99,6 +100,21 @@ impl Management {
         self.key_view(bundle.project.id, deleted, false)
     }
 
+    /// Whether the old-style keys are accepted.
+    pub async fn legacy_keys_enabled(&self, project: &ProjectRef) -> Result<bool> {
+        let bundle = self.bundle(project).await?;
+        Ok(legacy_keys_enabled(&self.control, bundle.project.id).await?)
+    }
+
+    /// Accepts or refuses the old-style keys from now on.
+    pub async fn set_legacy_keys_enabled(&self, project: &ProjectRef, enabled: bool) -> Result<bool> {
+        let id = self.bundle(project).await?.project.id;
+        let value = if enabled { "on" } else { OFF };
+        self.control.settings().put(&legacy_setting(id), value, self.now()).await?;
+        self.announce(id).await;
+        Ok(enabled)
+    }
+
     pub(super) fn new_api_key(
         &self,
         project: ProjectId,
@@ -139,6 +155,21 @@ impl Management {
             created_at: Some(key.created_at),
         })
     }
+}
+
+/// The value of a switch that is off; without any value it is on.
+const OFF: &str = "off";
+
+fn legacy_setting(project: ProjectId) -> String {
+    format!("legacy_api_keys:{project}")
+}
+
+/// Whether a project accepts the old-style keys.
+pub(crate) async fn legacy_keys_enabled(
+    control: &ControlStore,
+    project: ProjectId,
+) -> std::result::Result<bool, storage::StoreError> {
+    Ok(control.settings().get(&legacy_setting(project)).await?.as_deref() != Some(OFF))
 }
 
 /// The role a new-style key acts as.

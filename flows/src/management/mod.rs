@@ -19,7 +19,7 @@ use domain::time::{Clock, Timestamp};
 use storage::ControlStore;
 use storage::control::Bundle;
 
-pub(crate) use api_keys::role as api_key_role;
+pub(crate) use api_keys::{legacy_keys_enabled, role as api_key_role};
 pub use api_keys::{ApiKeyView, NewApiKeyRequest};
 pub use config::ConfigVersionView;
 pub use error::{Error, Result};

@@ -57,7 +57,7 @@ impl Gateway {
             site_url: settings.project_defaults.site_url.clone(),
             mailer_autoconfirm: settings.project_defaults.auto_confirm,
         };
-        let placed = Databases::new(database.clone(), Arc::clone(&clock));
+        let placed = Databases::new(database.clone());
         let mailbox = addresses.local.then(|| Arc::new(Mailbox::default()));
 
         let runtime = actors::Runtime::new(Limits::default());

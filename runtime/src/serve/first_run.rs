@@ -1,10 +1,8 @@
 //! What the first start leaves behind for all later ones: the operator token and one project.
 
 use anyhow::Context;
-use domain::entropy::Entropy;
 use domain::ids::ProjectRef;
 use domain::secret::Secret;
-use domain::time::Clock;
 use flows::management::{CreateProject, Error, Management};
 
 use super::banner::Shown;

@@ -52,7 +52,7 @@ struct NoMail;
 
 #[async_trait]
 impl Deliver for NoMail {
-    async fn deliver(&self, _: &OutboxRow, _: Timestamp) -> Delivery {
+    async fn deliver(&self, _: &OutboxRow) -> Delivery {
         Delivery::Done
     }
 }
@@ -89,11 +89,11 @@ impl Gateway {
             control,
             master_key,
             cluster: services.cluster.clone(),
-            clock: Arc::clone(&clock),
+            clock,
             entropy,
             defaults: defaults(),
             urls: ProjectUrls { external: "http://localhost".to_owned() },
-            databases: Databases::new(database, clock),
+            databases: Databases::new(database),
         };
         let parts = Parts {
             services: Arc::clone(&services),

@@ -1,0 +1,363 @@
+use domain::secret::Secret;
+use domain::user::User;
+use serde_json::json;
+use storage::{ListUsers, NewUser, SoftDelete, StoreError, TenantStore, TokenKind, UserChanges, UserTokens};
+
+use crate::fixture::{Fixture, object, t};
+
+on_both! {
+    what_is_written_reads_back
+    every_column_can_change_alone
+    nullable_columns_can_become_null
+    an_address_is_taken_once_in_a_project
+    addresses_are_compared_exactly
+    deleting_takes_all_that_belongs_to_the_user
+    soft_deleting_leaves_an_unusable_row
+    a_locked_user_shows_what_others_committed_while_waiting
+    rows_of_other_programs_may_hold_null
+    listing_pages_filters_and_counts
+    dropping_a_transaction_rolls_back
+}
+
+async fn what_is_written_reads_back(f: Fixture) {
+    let store = f.tenant();
+    let user = NewUser {
+        phone: Some("4915112345678".to_owned()),
+        phone_confirmed_at: Some(t(2)),
+        invited_at: Some(t(3)),
+        banned_until: Some(t(4)),
+        ..f.new_user("ada@example.com")
+    };
+    let mut tx = store.begin().await.unwrap();
+    tx.users().insert(&user, t(9)).await.unwrap();
+    let identity = f.new_identity(user.id, "email", "ada@example.com");
+    tx.identities().insert(&identity, t(9)).await.unwrap();
+    let second = f.new_identity(user.id, "google", "ada@example.com");
+    tx.identities().insert(&second, t(10)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let read = store.find_user(user.id).await.unwrap().unwrap();
+    let identities = read.identities.clone();
+    let expected = User {
+        id: user.id,
+        aud: user.aud,
+        role: user.role,
+        email: user.email,
+        phone: user.phone,
+        email_confirmed_at: Some(t(1)),
+        phone_confirmed_at: Some(t(2)),
+        invited_at: Some(t(3)),
+        confirmation_sent_at: None,
+        recovery_sent_at: None,
+        email_change: String::new(),
+        email_change_sent_at: None,
+        email_change_confirm_status: 0,
+        phone_change: String::new(),
+        phone_change_sent_at: None,
+        reauthentication_sent_at: None,
+        last_sign_in_at: None,
+        app_metadata: user.app_metadata,
+        user_metadata: user.user_metadata,
+        is_sso_user: false,
+        is_anonymous: false,
+        banned_until: Some(t(4)),
+        deleted_at: None,
+        created_at: t(9),
+        updated_at: t(9),
+        identities: identities.clone(),
+        factors: Vec::new(),
+    };
+    assert_eq!(read, expected);
+    let [first, last] = identities.as_slice() else { panic!("{identities:?}") };
+    assert_eq!((first.id, &first.data, first.created_at), (identity.id, &identity.data, t(9)));
+    assert_eq!((first.user_id, &first.provider_id, first.last_sign_in_at), (user.id, &identity.provider_id, Some(t(1))));
+    assert_eq!(last.provider, "google");
+
+    let mut tx = store.begin().await.unwrap();
+    assert_eq!(tx.identities().list(user.id).await.unwrap(), identities);
+    assert!(tx.identities().update_data(first.id, &object(json!({ "email": "B@example.com" })), t(11)).await.unwrap());
+    let changed = tx.identities().list(user.id).await.unwrap().remove(0);
+    assert_eq!((changed.email().unwrap(), changed.updated_at), ("b@example.com".to_owned(), t(11)));
+    assert!(tx.identities().delete(first.id).await.unwrap());
+    assert!(!tx.identities().delete(first.id).await.unwrap());
+    assert_eq!(tx.users().read(user.id).await.unwrap().unwrap().identities.len(), 1);
+}
+
+async fn change(store: &TenantStore, user: &User, changes: UserChanges) -> User {
+    let mut tx = store.begin().await.unwrap();
+    assert!(tx.users().update(user.id, changes, t(20)).await.unwrap());
+    let read = tx.users().read(user.id).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    read
+}
+
+async fn every_column_can_change_alone(f: Fixture) {
+    let store = f.tenant();
+    let id = f.user(&store, "ada@example.com").await;
+    let mut expected = store.find_user(id).await.unwrap().unwrap();
+    expected.updated_at = t(20);
+    macro_rules! changes {
+        ($($column:ident: $value:expr => $read:expr;)+) => {$(
+            expected.$column = $read;
+            let changes = UserChanges { $column: Some($value), ..UserChanges::default() };
+            assert_eq!(change(&store, &expected, changes).await, expected, stringify!($column));
+        )+};
+    }
+    changes! {
+        role: "editor".to_owned() => "editor".to_owned();
+        email: Some("b@example.com".to_owned()) => Some("b@example.com".to_owned());
+        phone: Some("49".to_owned()) => Some("49".to_owned());
+        email_confirmed_at: Some(t(2)) => Some(t(2));
+        phone_confirmed_at: Some(t(3)) => Some(t(3));
+        invited_at: Some(t(4)) => Some(t(4));
+        confirmation_sent_at: Some(t(5)) => Some(t(5));
+        recovery_sent_at: Some(t(6)) => Some(t(6));
+        email_change: "c@example.com".to_owned() => "c@example.com".to_owned();
+        email_change_sent_at: Some(t(7)) => Some(t(7));
+        email_change_confirm_status: 1 => 1;
+        phone_change: "50".to_owned() => "50".to_owned();
+        phone_change_sent_at: Some(t(8)) => Some(t(8));
+        reauthentication_sent_at: Some(t(9)) => Some(t(9));
+        last_sign_in_at: Some(t(10)) => Some(t(10));
+        app_metadata: object(json!({ "a": 1 })) => object(json!({ "a": 1 }));
+        user_metadata: object(json!({ "b": null })) => object(json!({ "b": null }));
+        is_anonymous: true => true;
+        banned_until: Some(t(11)) => Some(t(11));
+    }
+    let secrets = UserChanges {
+        password_hash: Some(Some(Secret::new("new hash".to_owned()))),
+        confirmation_token: Some("1a".to_owned()),
+        recovery_token: Some("2a".to_owned()),
+        email_change_token_new: Some("3a".to_owned()),
+        email_change_token_current: Some("4a".to_owned()),
+        phone_change_token: Some("5a".to_owned()),
+        reauthentication_token: Some("6a".to_owned()),
+        ..UserChanges::default()
+    };
+    change(&store, &expected, secrets).await;
+    let mut tx = store.begin().await.unwrap();
+    let locked = tx.users().lock(id).await.unwrap().unwrap();
+    assert_eq!(locked.user, expected);
+    assert_eq!(locked.password_hash.unwrap().expose(), "new hash");
+    let tokens = UserTokens {
+        confirmation: "1a".to_owned(),
+        recovery: "2a".to_owned(),
+        email_change_new: "3a".to_owned(),
+        email_change_current: "4a".to_owned(),
+        phone_change: "5a".to_owned(),
+        reauthentication: "6a".to_owned(),
+    };
+    assert_eq!(locked.tokens, tokens);
+}
+
+async fn nullable_columns_can_become_null(f: Fixture) {
+    let store = f.tenant();
+    let id = f.user(&store, "ada@example.com").await;
+    let user = store.find_user(id).await.unwrap().unwrap();
+    let mut blank = UserChanges {
+        email: Some(None),
+        phone: Some(Some(String::new())),
+        password_hash: Some(None),
+        email_confirmed_at: Some(None),
+        banned_until: Some(None),
+        ..UserChanges::default()
+    };
+    blank.clear_tokens_and_times();
+    let read = change(&store, &user, blank).await;
+    assert_eq!((read.email, read.phone, read.email_confirmed_at), (None, None, None));
+    assert_eq!(store.find_password(id).await.unwrap(), None);
+    let mut tx = store.begin().await.unwrap();
+    assert_eq!(tx.users().lock(id).await.unwrap().unwrap().tokens, UserTokens::default());
+    let nobody = f.new_user("x@example.com").id;
+    assert!(!tx.users().update(nobody, UserChanges::default(), t(2)).await.unwrap());
+    assert!(tx.users().lock(nobody).await.unwrap().is_none());
+}
+
+async fn an_address_is_taken_once_in_a_project(f: Fixture) {
+    let store = f.tenant();
+    f.user(&store, "ada@example.com").await;
+    let again = f.new_user("ada@example.com");
+    let mut tx = store.begin().await.unwrap();
+    assert!(matches!(tx.users().insert(&again, t(1)).await, Err(StoreError::Conflict)));
+    drop(tx);
+
+    let mut tx = store.begin().await.unwrap();
+    let sso = NewUser { is_sso_user: true, ..again.clone() };
+    tx.users().insert(&sso, t(1)).await.unwrap();
+    let phone = NewUser { phone: Some("49".to_owned()), email: None, ..f.new_user("") };
+    tx.users().insert(&phone, t(1)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = store.begin().await.unwrap();
+    let other = NewUser { phone: Some("49".to_owned()), ..f.new_user("other@example.com") };
+    assert!(matches!(tx.users().insert(&other, t(1)).await, Err(StoreError::Conflict)));
+    drop(tx);
+
+    let mut tx = store.begin().await.unwrap();
+    let taken = UserChanges { email: Some(Some("ada@example.com".to_owned())), ..UserChanges::default() };
+    assert!(matches!(tx.users().update(phone.id, taken, t(1)).await, Err(StoreError::Conflict)));
+    drop(tx);
+
+    let elsewhere = f.tenant();
+    f.user(&elsewhere, "ada@example.com").await;
+}
+
+async fn addresses_are_compared_exactly(f: Fixture) {
+    let store = f.tenant();
+    let id = f.user(&store, "ada@example.com").await;
+    let mut tx = store.begin().await.unwrap();
+    let phone = NewUser { phone: Some("49".to_owned()), email: None, ..f.new_user("") };
+    tx.users().insert(&phone, t(1)).await.unwrap();
+    assert_eq!(tx.users().find_by_email("ada@example.com").await.unwrap().unwrap().id, id);
+    for other in ["Ada@example.com", "ada@example.com ", "ad\u{e1}@example.com", "%", ""] {
+        assert_eq!(tx.users().find_by_email(other).await.unwrap(), None, "{other}");
+    }
+    assert_eq!(tx.users().find_by_phone("49").await.unwrap().unwrap().id, phone.id);
+    assert_eq!(tx.users().find_by_phone("4").await.unwrap(), None);
+}
+
+async fn deleting_takes_all_that_belongs_to_the_user(f: Fixture) {
+    let store = f.tenant();
+    let (id, _) = f.signed_in(&store, "ada@example.com").await;
+    let (stays, _) = f.signed_in(&store, "bob@example.com").await;
+    let mut tx = store.begin().await.unwrap();
+    assert!(tx.users().delete(id).await.unwrap());
+    assert!(!tx.users().delete(id).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(store.find_user(id).await.unwrap(), None);
+    assert!(store.find_user(stays).await.unwrap().is_some());
+    for table in ["auth.users", "auth.identities", "auth.sessions", "auth.mfa_amr_claims"] {
+        assert_eq!(f.count(table).await, 1, "{table}");
+    }
+}
+
+async fn soft_deleting_leaves_an_unusable_row(f: Fixture) {
+    let store = f.tenant();
+    let (id, _) = f.signed_in(&store, "ada@example.com").await;
+    let identity = store.find_user(id).await.unwrap().unwrap().identities.remove(0).id;
+    let mut tx = store.begin().await.unwrap();
+    let token = storage::NewOneTimeToken {
+        id: f.id(),
+        user_id: id,
+        kind: TokenKind::Recovery,
+        hash: "hash".to_owned(),
+        relates_to: "ada@example.com".to_owned(),
+    };
+    tx.one_time_tokens().put(token, t(2)).await.unwrap();
+    let replacement = SoftDelete {
+        email: "mail".to_owned(),
+        phone: "phone".to_owned(),
+        email_change: "new mail".to_owned(),
+        phone_change: "new phone".to_owned(),
+        identities: vec![(identity, "subject".to_owned())],
+        now: t(30),
+    };
+    assert!(tx.users().soft_delete(id, replacement.clone()).await.unwrap());
+    assert!(!tx.users().soft_delete(id, replacement).await.unwrap());
+    let locked = tx.users().lock(id).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+
+    assert_eq!((locked.password_hash, locked.tokens), (None, UserTokens::default()));
+    let user = locked.user;
+    assert_eq!((user.email.as_deref(), user.phone.as_deref()), (Some("mail"), Some("phone")));
+    assert_eq!((user.email_change.as_str(), user.phone_change.as_str()), ("new mail", "new phone"));
+    assert_eq!((user.deleted_at, user.updated_at), (Some(t(30)), t(30)));
+    assert!(user.app_metadata.is_empty() && user.user_metadata.is_empty());
+    assert_eq!(user.identities[0].provider_id, "subject");
+    assert!(user.identities[0].data.is_empty());
+    assert_eq!(f.count("auth.sessions").await + f.count("auth.one_time_tokens").await, 0);
+    f.user(&store, "ada@example.com").await;
+}
+
+async fn a_locked_user_shows_what_others_committed_while_waiting(f: Fixture) {
+    let store = f.tenant();
+    let id = f.user(&store, "ada@example.com").await;
+    let mut first = store.begin().await.unwrap();
+    first.users().lock(id).await.unwrap().unwrap();
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move {
+            let mut second = store.begin().await.unwrap();
+            second.users().lock(id).await.unwrap().unwrap().user
+        }
+    });
+    tokio::task::yield_now().await;
+    first.identities().insert(&f.new_identity(id, "email", "ada@example.com"), t(2)).await.unwrap();
+    let changes = UserChanges { role: Some("changed".to_owned()), ..UserChanges::default() };
+    first.users().update(id, changes, t(2)).await.unwrap();
+    first.commit().await.unwrap();
+    let seen = waiting.await.unwrap();
+    assert_eq!((seen.role.as_str(), seen.identities.len()), ("changed", 1));
+}
+
+async fn rows_of_other_programs_may_hold_null(f: Fixture) {
+    let store = f.tenant();
+    let id = f.user(&store, "ada@example.com").await;
+    let columns = [
+        "aud", "role", "email", "encrypted_password", "confirmation_token", "recovery_token", "email_change_token_new",
+        "email_change", "raw_app_meta_data", "raw_user_meta_data", "created_at", "updated_at", "phone_change",
+        "phone_change_token", "email_change_token_current", "email_change_confirm_status", "reauthentication_token",
+    ];
+    let set: Vec<String> = columns.iter().map(|column| format!("{column} = null")).collect();
+    f.write(&format!("update auth.users set {}", set.join(", "))).await;
+    let user = store.find_user(id).await.unwrap().unwrap();
+    assert_eq!((user.aud.as_str(), user.role.as_str(), user.email, user.email_change.as_str()), ("", "", None, ""));
+    assert!(user.app_metadata.is_empty() && user.user_metadata.is_empty());
+    let mut tx = store.begin().await.unwrap();
+    let locked = tx.users().lock(id).await.unwrap().unwrap();
+    assert_eq!((locked.password_hash, locked.tokens), (None, UserTokens::default()));
+    drop(tx);
+    f.write("update auth.users set raw_app_meta_data = 'null', raw_user_meta_data = '[]'").await;
+    assert!(store.find_user(id).await.unwrap().unwrap().user_metadata.is_empty());
+}
+
+async fn listing_pages_filters_and_counts(f: Fixture) {
+    let store = f.tenant();
+    f.user(&f.tenant(), "elsewhere@example.com").await;
+    let mut tx = store.begin().await.unwrap();
+    let names = ["ada", "bob", "carl", "dora", "a_a"];
+    for (hour, name) in names.iter().enumerate() {
+        let user_metadata = object(json!({ "full_name": format!("{} Smith", name.to_uppercase()) }));
+        let user = NewUser { user_metadata, ..f.new_user(&format!("{name}@example.com")) };
+        tx.users().insert(&user, t(hour as i64)).await.unwrap();
+    }
+    let other = NewUser { aud: "other".to_owned(), ..f.new_user("other@example.com") };
+    tx.users().insert(&other, t(0)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let list = |filter: &str, ascending, limit, offset| {
+        let store = store.clone();
+        let list = ListUsers { aud: "authenticated".to_owned(), filter: filter.to_owned(), ascending, limit, offset };
+        async move {
+            let (users, total) = store.list_users(list).await.unwrap();
+            let name = |user: User| user.email.unwrap().split('@').next().unwrap().to_owned();
+            (users.into_iter().map(name).collect::<Vec<_>>(), total)
+        }
+    };
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!(list("", true, 50, 0).await, (names(&["ada", "bob", "carl", "dora", "a_a"]), 5));
+    assert_eq!(list("", false, 2, 1).await, (names(&["dora", "carl"]), 5));
+    assert_eq!(list("", false, 2, 9).await, (vec![], 5));
+    assert_eq!(list("bob@", true, 50, 0).await, (names(&["bob"]), 1));
+    assert_eq!(list("Bob@", true, 50, 0).await, (vec![], 0));
+    assert_eq!(list("bob sm", true, 50, 0).await, (names(&["bob"]), 1));
+    assert_eq!(list("a_a@", true, 50, 0).await, (names(&["ada", "a_a"]), 2));
+    assert_eq!(list("a%l@", true, 50, 0).await, (names(&["carl"]), 1));
+    assert_eq!(list("[a]", true, 50, 0).await, (vec![], 0));
+    assert_eq!(list("*", true, 50, 0).await, (vec![], 0));
+    let page = ListUsers { aud: "other".to_owned(), filter: String::new(), ascending: true, limit: 1, offset: 0 };
+    let (users, total) = store.list_users(page).await.unwrap();
+    assert_eq!((users[0].id, users[0].identities.len(), total), (other.id, 0, 1));
+}
+
+async fn dropping_a_transaction_rolls_back(f: Fixture) {
+    let store = f.tenant();
+    let user = f.new_user("ada@example.com");
+    let mut tx = store.begin().await.unwrap();
+    tx.users().insert(&user, t(1)).await.unwrap();
+    tx.audit().insert(f.audit("login")).await.unwrap();
+    drop(tx);
+    assert_eq!(store.find_user(user.id).await.unwrap(), None);
+    f.user(&store, "ada@example.com").await;
+    assert_eq!(f.count("auth.audit_log_entries").await, 0);
+}
