@@ -20,7 +20,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             let (version, description) = name.split_once('_').ok_or("file name has no version")?;
             let version: i64 = version.parse()?;
             let description = description.replace('_', " ");
-            writeln!(source, "    File {{ version: {version}, description: {description:?}, sql: include_str!({file:?}) }},")?;
+            writeln!(
+                source,
+                "    File {{ version: {version}, description: {description:?}, sql: include_str!({file:?}) }},"
+            )?;
         }
         writeln!(source, "];")?;
     }

@@ -68,7 +68,8 @@ test('refreshSession rotates the refresh token and keeps the session', async () 
   assert.notEqual(fresh.refresh_token, session.refresh_token);
   assert.equal(claims(fresh.access_token).session_id, claims(session.access_token).session_id);
   assert.equal(ok(await supabase.auth.getSession()).session.refresh_token, fresh.refresh_token);
-  refused(await client(project).auth.refreshSession({ refresh_token: 'nonsense-token' }), 400, 'refresh_token_not_found');
+  refused(await client(project).auth.refreshSession({ refresh_token: 'abcdefghijkl' }), 400, 'refresh_token_not_found');
+  refused(await client(project).auth.refreshSession({ refresh_token: 'nonsense' }), 400, 'validation_failed');
 });
 
 test('test_logout: signOut ends this, the other, or every session, and getSession is null afterwards', async () => {

@@ -14,10 +14,11 @@ test(`the README's example signs up, in, refreshes and out against what serve pr
   const example = readme.match(/^```js\n(.*?)^```/ms)[1]
     .replace('PROJECT_URL', gateway.project.url).replace('ANON_KEY', gateway.project.anon_key);
   // Node 20 has no WebSocket of its own, which supabase-js asks for though auth never opens one.
-  const webSocket = 'data:text/javascript,globalThis.WebSocket ??= class {}';
+  const webSocket = `data:text/javascript,${encodeURIComponent('globalThis.WebSocket ??= class {}')}`;
   const script = start(process.execPath, ['--import', webSocket, '--input-type=module', '-e', example], { cwd: path.join(ROOT, 'tests-js') });
 
   const message = await until('the mail', async () => {
+    assert.equal(script.exitCode, null, script.said);
     const list = await (await fetch(new URL('api/v1/messages', gateway.mailbox_url))).json();
     return list.messages[0];
   });

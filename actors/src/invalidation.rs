@@ -1,4 +1,6 @@
 //! Hears what changed, here or on another gateway, and lets the tenants concerned read it again.
+//!
+//! The bus is quick and may lose what it carries; the control store's list of changes is slow and loses nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cluster::{Bus, Event, Events, Invalidation, Unavailable};
 use domain::ids::ProjectId;
-use tokio::task::JoinHandle;
+use domain::time::Timestamp;
+use storage::control::Change;
+use storage::{ControlStore, StoreError};
+use tokio::task::AbortHandle;
 
 use crate::directory::{Seat, TenantEntry};
 use crate::kit::{Address, Behaviour, Death};
@@ -19,16 +24,50 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long who changes a project waits for it to be read again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Listens to the bus.
+/// Changes read at a time.
+const AT_A_TIME: u32 = 256;
+
+/// The list of changes to projects.
+#[async_trait]
+pub(crate) trait Changes: Send + Sync {
+    /// The number of the newest change.
+    async fn latest(&self) -> Result<i64, StoreError>;
+    /// Changes after that one, oldest first, with their numbers.
+    async fn after(&self, number: i64, limit: u32) -> Result<Vec<(i64, Invalidation)>, StoreError>;
+    /// Forgets changes that every gateway has seen by now.
+    async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError>;
+}
+
+#[async_trait]
+impl Changes for ControlStore {
+    async fn latest(&self) -> Result<i64, StoreError> {
+        self.events().latest().await
+    }
+
+    async fn after(&self, number: i64, limit: u32) -> Result<Vec<(i64, Invalidation)>, StoreError> {
+        let changes = self.events().after(number, limit).await?;
+        let invalidation = |change: storage::control::Event| match change.change {
+            Change::Config => (change.seq, Invalidation::Config(change.project)),
+            Change::Project => (change.seq, Invalidation::Project(change.project)),
+        };
+        Ok(changes.into_iter().map(invalidation).collect())
+    }
+
+    async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.events().trim(before).await
+    }
+}
+
+/// Listens to the bus and follows the list of changes.
 pub(crate) struct Listener {
     shared: Arc<Shared>,
-    ear: Option<JoinHandle<()>>,
+    tasks: Vec<AbortHandle>,
 }
 
 impl Listener {
     /// A listener that has not begun.
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, ear: None }
+        Self { shared, tasks: Vec::new() }
     }
 
     fn hear(&self, event: Event) {
@@ -68,11 +107,13 @@ impl Behaviour for Listener {
     type Message = Event;
 
     async fn started(&mut self, me: &Address<Event>) -> Result<(), Death> {
-        let (bus, me) = (Arc::clone(&self.shared.services.cluster.bus), me.clone());
+        let bus = Arc::clone(&self.shared.services.cluster.bus);
         let events = bus.subscribe();
         // A predecessor may have died with events in its mailbox.
         me.cast(Event::Resync);
-        self.ear = Some(tokio::spawn(listen(bus, events, me)));
+        let (changes, period) = (Arc::clone(&self.shared.changes), self.shared.limits.changes_poll);
+        self.tasks.push(tokio::spawn(listen(bus, events, me.clone())).abort_handle());
+        self.tasks.push(tokio::spawn(follow(changes, period, me.clone())).abort_handle());
         Ok(())
     }
 
@@ -84,9 +125,7 @@ impl Behaviour for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Some(ear) = &self.ear {
-            ear.abort();
-        }
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -102,6 +141,38 @@ async fn listen(bus: Arc<dyn Bus>, mut events: Events, me: Address<Event>) {
         };
         if me.send(event).is_err() {
             return;
+        }
+    }
+}
+
+/// Passes on what the list of changes says, from now on.
+async fn follow(changes: Arc<dyn Changes>, period: Duration, me: Address<Event>) {
+    let mut last = changes.latest().await.ok();
+    loop {
+        tokio::time::sleep(period).await;
+        let heard = match last {
+            Some(number) => next_changes(&*changes, number, &me).await,
+            // What happened until now was missed.
+            None => changes.latest().await.inspect(|_| me.cast(Event::Resync)),
+        };
+        match heard {
+            Ok(number) => last = Some(number),
+            Err(error) => tracing::debug!(%error, "list of changes not read"),
+        }
+    }
+}
+
+/// Passes on every change after `number` and gives the number of the last one.
+async fn next_changes(changes: &dyn Changes, mut number: i64, me: &Address<Event>) -> Result<i64, StoreError> {
+    loop {
+        let read = changes.after(number, AT_A_TIME).await?;
+        let more = read.len() >= AT_A_TIME as usize;
+        for (change, invalidation) in read {
+            number = change;
+            me.cast(Event::Invalidation(invalidation));
+        }
+        if !more {
+            return Ok(number);
         }
     }
 }

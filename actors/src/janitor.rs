@@ -61,9 +61,13 @@ impl Behaviour for Janitor {
                 self.at_work = true;
                 let (places, now) = (by_place(&self.shared), self.shared.services.clock.now());
                 let done = RoundDone(me.clone());
+                let changes = Arc::clone(&self.shared.changes);
                 tokio::spawn(async move {
                     let _done = done;
                     sweep(places, now).await;
+                    if let Err(error) = changes.forget_before(now.plus_seconds(-DAY)).await {
+                        tracing::warn!(%error, "old changes not forgotten");
+                    }
                 });
             }
             JanitorMessage::Sweep => {}

@@ -58,6 +58,8 @@ pub struct Limits {
     pub delivery_lease: Duration,
     /// How often every database is asked for due outbox rows.
     pub outbox_sweep: Duration,
+    /// How often the control store is asked for changes that the bus may have lost.
+    pub changes_poll: Duration,
     /// How often expired rows are removed.
     pub janitor_sweep: Duration,
 }
@@ -86,6 +88,7 @@ impl Default for Limits {
             delivery_attempts: 12,
             delivery_lease: Duration::from_secs(120),
             outbox_sweep: Duration::from_secs(15),
+            changes_poll: Duration::from_secs(5),
             janitor_sweep: Duration::from_secs(300),
         }
     }

@@ -160,3 +160,6 @@ impl Behaviour for Root {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

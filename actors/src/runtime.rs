@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::directory::{Seat, TenantDirectory, TenantEntry};
 use crate::error::Cause;
+use crate::invalidation::Changes;
 use crate::kit::{Admission, Post, answer_by};
 use crate::limits::Limits;
 use crate::registry::RegistryMessage;
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) admission: Admission,
     pub(crate) services: Arc<Services>,
     pub(crate) reloads: Semaphore,
+    pub(crate) changes: Arc<dyn Changes>,
     source: Arc<dyn TenantSource>,
     shards: Vec<Post<RegistryMessage>>,
 }
@@ -44,6 +46,7 @@ impl Shared {
         stats: Arc<Stats>,
         services: Arc<Services>,
         source: Arc<dyn TenantSource>,
+        changes: Arc<dyn Changes>,
     ) -> Self {
         Self {
             directory: TenantDirectory::new(&limits),
@@ -53,6 +56,7 @@ impl Shared {
             limits,
             stats,
             services,
+            changes,
             source,
         }
     }

@@ -65,7 +65,7 @@ impl Runtime {
         let Parts { services, source, deliver, mut management } = parts;
         let stats = Arc::new(Stats::default());
         let courier = Courier::new(deliver, Arc::clone(&services.clock), Arc::clone(&stats), &self.limits);
-        let shared = Arc::new(Shared::new(self.limits, stats, services, source));
+        let shared = Arc::new(Shared::new(self.limits, stats, services, source, Arc::new(management.control.clone())));
         let databases = management.databases.clone();
         let ledger = |database| Arc::new(database) as Arc<dyn Ledger>;
         let plan = Plan {

@@ -95,7 +95,12 @@ mod tests {
             key.claimed_project().map(|project| project.to_string())
         };
         assert_eq!(named(&old_style(r#"{"ref":"acme","role":"anon"}"#)), Some("acme".to_owned()));
-        for other in [old_style(r#"{"role":"anon"}"#), old_style(r#"{"ref":"NOT A REF"}"#), "sb_publishable_x".to_owned(), "a.!.c".to_owned()] {
+        for other in [
+            old_style(r#"{"role":"anon"}"#),
+            old_style(r#"{"ref":"NOT A REF"}"#),
+            "sb_publishable_x".to_owned(),
+            "a.!.c".to_owned(),
+        ] {
             assert_eq!(named(&other), None, "{other}");
         }
     }

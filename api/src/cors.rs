@@ -148,7 +148,12 @@ mod tests {
 
     #[test]
     fn a_preflight_echoes_what_it_allows() {
-        let granted = preflight(&Cors::default(), "https://shop.example.com", "POST", "apikey,Authorization,x-client-info,x-supabase-api-version");
+        let granted = preflight(
+            &Cors::default(),
+            "https://shop.example.com",
+            "POST",
+            "apikey,Authorization,x-client-info,x-supabase-api-version",
+        );
         assert_eq!(
             granted[..3],
             [

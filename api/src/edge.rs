@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use actors::Operation;
-use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri};
 use domain::ids::ProjectRef;
 use domain::refusal::Refusal;
@@ -17,7 +16,7 @@ use tokio::time::Instant;
 use crate::auth::gate::Gate;
 use crate::client_ip;
 use crate::failure::Failure;
-use crate::input::body;
+use crate::input::body::Received;
 use crate::input::object::Object;
 use crate::input::query::Query;
 use crate::layers::Entered;
@@ -37,6 +36,7 @@ pub(crate) struct Edge {
     pub(crate) query: Query,
     /// The path as it was received, with the project's prefix.
     pub(crate) path: String,
+    body: Received,
     form: bool,
 }
 
@@ -50,24 +50,31 @@ impl Edge {
         self.state.runtime().ask(call, operation).await
     }
 
-    /// The body of an open route.
-    pub(crate) async fn object(&self, body: Body) -> Result<Object, Failure> {
-        // A form is read before the handler sees the body, and nothing is left of it (`contract/core.md` §1.2).
-        let bytes = if self.form { bytes::Bytes::new() } else { body::read(body).await? };
-        Ok(Object::parse(&bytes)?)
+    /// The body as it came.
+    ///
+    /// # Errors
+    /// Refuses a body that is too long, broken, or stalled.
+    pub(crate) fn body(&self) -> Result<&[u8], Failure> {
+        Ok(self.body.bytes()?)
+    }
+
+    /// The fields of the body, for an open route.
+    ///
+    /// # Errors
+    /// Refuses a body that is no JSON object. A form counts as an empty body: the contract has it read as a form before
+    /// the handler sees it (`contract/core.md` §1.2).
+    pub(crate) fn object(&self) -> Result<Object, Failure> {
+        let bytes = if self.form { &[][..] } else { self.body()? };
+        Ok(Object::parse(bytes)?)
     }
 
     /// The fields of a body behind `gate`: an invalid token is refused before an invalid body.
     pub(crate) async fn fields<T>(
         &self,
         gate: Gate,
-        body: Body,
         fields: impl FnOnce(Object) -> Result<T, Refusal>,
     ) -> Result<T, Failure> {
-        let fields = match self.object(body).await {
-            Ok(object) => fields(object).map_err(Failure::from),
-            Err(failure) => Err(failure),
-        };
+        let fields = self.object().and_then(|object| Ok(fields(object)?));
         self.behind(gate, fields).await
     }
 
@@ -89,7 +96,8 @@ impl FromRequestParts<ApiState> for Edge {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Failure> {
         let missing = |what: &'static str| Failure::fault(what);
-        let entered = parts.extensions.get::<Entered>().ok_or_else(|| missing("a route of a project has no project"))?;
+        let entered =
+            parts.extensions.get::<Entered>().ok_or_else(|| missing("a route of a project has no project"))?;
         let observed = parts.extensions.get::<Observed>().ok_or_else(|| missing("a request was not observed"))?;
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |original| original.path());
@@ -103,6 +111,7 @@ impl FromRequestParts<ApiState> for Edge {
             path: path.to_owned(),
             query,
             form: is_form(&parts.headers),
+            body: Received::from_request_parts(parts, state).await?,
         })
     }
 }

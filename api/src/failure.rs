@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use domain::refusal::Refusal;
-use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 use serde::Serialize;
 
@@ -133,7 +133,11 @@ impl ApiVersion {
 fn is_date(text: &str) -> bool {
     let mut parts = text.split('-');
     let mut part = |length: usize| {
-        parts.next().filter(|part| part.len() == length && part.bytes().all(|b| b.is_ascii_digit()))?.parse::<u32>().ok()
+        parts
+            .next()
+            .filter(|part| part.len() == length && part.bytes().all(|b| b.is_ascii_digit()))?
+            .parse::<u32>()
+            .ok()
     };
     let (Some(year), Some(month), Some(day)) = (part(4), part(2), part(2)) else { return false };
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -212,7 +216,8 @@ fn write(failure: &Failure, version: ApiVersion, request_id: &str) -> Response {
         Failure::UnknownProject => body(&plain(404, "project_not_found", "Project not found"), version, request_id),
         Failure::ApiKey(fault) => api_key(*fault),
         Failure::Overloaded { retry_after } | Failure::Unavailable { retry_after, .. } => {
-            let told = plain(503, "service_unavailable", "Service is temporarily unavailable, please try again shortly");
+            let told =
+                plain(503, "service_unavailable", "Service is temporarily unavailable, please try again shortly");
             with_retry_after(body(&told, version, request_id), *retry_after)
         }
         Failure::Limited { retry_after } => {
@@ -239,11 +244,11 @@ fn write(failure: &Failure, version: ApiVersion, request_id: &str) -> Response {
         }
         Failure::BodyStalled => {
             let told = plain(408, "request_timeout", "The request body did not arrive in time");
-            closing(body(&told, version, request_id))
+            body(&told, version, request_id)
         }
         Failure::BodyBroken => {
             let told = plain(400, "bad_json", "Could not parse request body as JSON: the body broke off");
-            closing(body(&told, version, request_id))
+            body(&told, version, request_id)
         }
         Failure::Management(status, message) => json_body(*status, &Message { message, hint: None }),
     }
@@ -309,7 +314,9 @@ struct Message<'a> {
 
 fn api_key(fault: ApiKeyFault) -> Response {
     let (message, hint) = match fault {
-        ApiKeyFault::Missing => ("No API key found in request", Some("This project takes the API key as a header only.")),
+        ApiKeyFault::Missing => {
+            ("No API key found in request", Some("This project takes the API key as a header only."))
+        }
         ApiKeyFault::SecretInBrowser => ("Forbidden use of secret API key in browser", None),
     };
     json_body(StatusCode::UNAUTHORIZED, &Message { message, hint })
@@ -338,11 +345,6 @@ fn text(status: StatusCode, text: &'static str) -> Response {
 fn with_retry_after(mut response: Response, after: Duration) -> Response {
     let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
-    response
-}
-
-fn closing(mut response: Response) -> Response {
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 

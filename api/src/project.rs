@@ -3,12 +3,13 @@
 use domain::ids::ProjectRef;
 use http::header::HOST;
 use http::{HeaderMap, Uri};
+use tokio::time::Instant;
 
 use crate::api_key::ApiKey;
 use crate::failure::Failure;
-use crate::runtime::Projects;
+use crate::runtime::{Facts, Projects};
 
-/// The project of a request.
+/// The project of a request, with what the edge knows of it.
 ///
 /// # Errors
 /// [`Failure::UnknownProject`] where none is meant.
@@ -18,33 +19,33 @@ pub(crate) async fn of(
     uri: &Uri,
     headers: &HeaderMap,
     key: Option<&ApiKey>,
-) -> Result<ProjectRef, Failure> {
-    if let Some(named) = in_path(uri.path()) {
-        return named.parse().map_err(|_| Failure::UnknownProject);
-    }
-    if let Some(project) = in_host(uri, headers, domain) {
-        return Ok(project);
+    deadline: Instant,
+) -> Result<(ProjectRef, Facts), Failure> {
+    let named = match in_path(uri.path()) {
+        Some(named) => Some(named.parse().map_err(|_| Failure::UnknownProject)?),
+        None => in_host(uri, headers, domain),
+    };
+    if let Some(project) = named {
+        let facts = projects.facts(&project, deadline).await?;
+        return Ok((project, facts));
     }
     if let Some(key) = key {
-        let project = match key.claimed_project() {
+        let keyed = match key.claimed_project() {
             Some(project) => Some(project),
             None => projects.project_of_api_key(&key.value).await?,
         };
-        if let Some(project) = project {
-            return Ok(project);
+        // A key of another gateway names nothing here.
+        if let Some(project) = keyed {
+            match projects.facts(&project, deadline).await {
+                Ok(facts) => return Ok((project, facts)),
+                Err(Failure::UnknownProject) => {}
+                Err(failure) => return Err(failure),
+            }
         }
     }
-    projects.only_project().await?.ok_or(Failure::UnknownProject)
-}
-
-/// The project of a request that carries no key by nature, as preflights do; `None` where its host serves several.
-pub(crate) async fn of_preflight(
-    projects: &(impl Projects + ?Sized),
-    domain: &str,
-    uri: &Uri,
-    headers: &HeaderMap,
-) -> Option<ProjectRef> {
-    of(projects, domain, uri, headers, None).await.ok()
+    let only = projects.only_project().await?.ok_or(Failure::UnknownProject)?;
+    let facts = projects.facts(&only, deadline).await?;
+    Ok((only, facts))
 }
 
 /// The `{ref}` of `/p/{ref}/...`.
@@ -66,23 +67,36 @@ fn in_host(uri: &Uri, headers: &HeaderMap, domain: &str) -> Option<ProjectRef> {
 mod tests {
     use actors::management::Management;
     use async_trait::async_trait;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use domain::ids::ProjectId;
+    use domain::project::Profile;
     use domain::secret::Secret;
     use http::HeaderValue;
-    use tokio::time::Instant;
 
     use super::*;
-    use crate::runtime::Facts;
+    use crate::cors::Cors;
 
+    /// Knows `acme`, `keyed` and `only-one`.
     struct Known {
-        key: Option<&'static str>,
-        only: Option<&'static str>,
+        only: bool,
     }
 
     #[async_trait]
     impl Projects for Known {
-        async fn facts(&self, _: &ProjectRef, _: Instant) -> Result<Facts, Failure> {
-            Err(Failure::UnknownProject)
+        async fn facts(&self, project: &ProjectRef, _: Instant) -> Result<Facts, Failure> {
+            if !["acme", "keyed", "only-one"].contains(&project.as_str()) {
+                return Err(Failure::UnknownProject);
+            }
+            Ok(Facts {
+                profile: Profile::Compat,
+                cors: Cors::default(),
+                sb_forwarded_for: false,
+                api_key_in_query: true,
+                block_secret_key_in_browser: true,
+                hsts_max_age: 0,
+                mailbox: true,
+            })
         }
 
         async fn id(&self, _: &ProjectRef) -> Result<ProjectId, Failure> {
@@ -90,11 +104,11 @@ mod tests {
         }
 
         async fn project_of_api_key(&self, key: &Secret<String>) -> Result<Option<ProjectRef>, Failure> {
-            Ok(self.key.filter(|_| key.expose() == "sb_publishable_known").map(|project| project.parse().unwrap()))
+            Ok((key.expose() == "sb_publishable_known").then(|| "keyed".parse().unwrap()))
         }
 
         async fn only_project(&self) -> Result<Option<ProjectRef>, Failure> {
-            Ok(self.only.map(|project| project.parse().unwrap()))
+            Ok(self.only.then(|| "only-one".parse().unwrap()))
         }
 
         async fn ready(&self) -> bool {
@@ -106,40 +120,56 @@ mod tests {
         }
     }
 
-    async fn found(known: Known, uri: &str, host: &'static str, key: Option<&str>) -> Option<String> {
+    async fn found(only: bool, uri: &str, host: &'static str, key: Option<&str>) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, HeaderValue::from_static(host));
         let key = key.map(|key| ApiKey { value: Secret::new(key.to_owned()), in_query: false });
-        let project = of(&known, "auth.example.com", &uri.parse().unwrap(), &headers, key.as_ref()).await;
-        project.ok().map(|project| project.to_string())
+        let (uri, known) = (uri.parse().unwrap(), Known { only });
+        let project = of(&known, "auth.example.com", &uri, &headers, key.as_ref(), Instant::now()).await;
+        project.ok().map(|(project, _)| project.to_string())
     }
+
+    fn some(project: &str) -> Option<String> {
+        Some(project.to_owned())
+    }
+
+    const KEY: Option<&str> = Some("sb_publishable_known");
 
     #[tokio::test]
     async fn the_path_comes_before_everything() {
-        let known = || Known { key: Some("keyed"), only: Some("only-one") };
-        let key = Some("sb_publishable_known");
-        assert_eq!(found(known(), "/p/acme/auth/v1/user", "other.auth.example.com", key).await.unwrap(), "acme");
-        assert_eq!(found(known(), "/p/Not_A_Ref/auth/v1/user", "other.auth.example.com", key).await, None);
+        assert_eq!(found(true, "/p/acme/auth/v1/user", "keyed.auth.example.com", KEY).await, some("acme"));
+        for path in ["/p/unknown/auth/v1/user", "/p/Not_A_Ref/auth/v1/user", "/p/"] {
+            assert_eq!(found(true, path, "acme.auth.example.com", KEY).await, None, "{path}");
+        }
     }
 
     #[tokio::test]
     async fn the_host_comes_before_the_key() {
-        let known = || Known { key: Some("keyed"), only: Some("only-one") };
-        let key = Some("sb_publishable_known");
         for host in ["acme.auth.example.com", "ACME.auth.example.com:8000", "acme.auth.example.com."] {
-            assert_eq!(found(known(), "/auth/v1/user", host, key).await.unwrap(), "acme", "{host}");
+            assert_eq!(found(true, "/auth/v1/user", host, KEY).await, some("acme"), "{host}");
         }
-        assert_eq!(found(known(), "http://acme.auth.example.com/auth/v1/user", "x", key).await.unwrap(), "acme");
-        for host in ["auth.example.com", "a.b.auth.example.com", "evilauth.example.com", "127.0.0.1:8000", "[::1]:8000"] {
-            assert_eq!(found(known(), "/auth/v1/user", host, key).await.unwrap(), "keyed", "{host}");
+        assert_eq!(found(true, "http://acme.auth.example.com/auth/v1/user", "x", KEY).await, some("acme"));
+        assert_eq!(found(true, "/auth/v1/user", "unknown.auth.example.com", KEY).await, None);
+        for host in ["auth.example.com", "a.b.auth.example.com", "evilauth.example.com", "127.0.0.1:8000", "[::1]:8000"]
+        {
+            assert_eq!(found(true, "/auth/v1/user", host, KEY).await, some("keyed"), "{host}");
         }
     }
 
     #[tokio::test]
+    async fn an_old_style_key_names_its_project_and_one_of_elsewhere_none() {
+        let key = |project: &str| {
+            let claims = URL_SAFE_NO_PAD.encode(format!(r#"{{"ref":"{project}","role":"anon"}}"#));
+            format!("e30.{claims}.c2ln")
+        };
+        assert_eq!(found(true, "/auth/v1/user", "x", Some(&key("acme"))).await, some("acme"));
+        assert_eq!(found(true, "/auth/v1/user", "x", Some(&key("elsewhere"))).await, some("only-one"));
+    }
+
+    #[tokio::test]
     async fn an_unknown_key_leaves_the_only_project() {
-        let known = || Known { key: None, only: Some("only-one") };
-        assert_eq!(found(known(), "/auth/v1/user", "x", Some("sb_publishable_other")).await.unwrap(), "only-one");
-        assert_eq!(found(known(), "/auth/v1/user", "x", None).await.unwrap(), "only-one");
-        assert_eq!(found(Known { key: None, only: None }, "/auth/v1/user", "x", None).await, None);
+        assert_eq!(found(true, "/auth/v1/user", "x", Some("sb_publishable_other")).await, some("only-one"));
+        assert_eq!(found(true, "/auth/v1/user", "x", None).await, some("only-one"));
+        assert_eq!(found(false, "/auth/v1/user", "x", None).await, None);
     }
 }

@@ -23,9 +23,9 @@ pub fn router(state: ApiState) -> Router {
     finish(public(&state), state)
 }
 
-/// The operator's listener: the Management API, `/metrics` and the mailbox.
+/// The operator's listener: the Management API, `/metrics`, the mailbox, `/livez` and `/readyz`.
 pub fn admin_router(state: ApiState) -> Router {
-    finish(operator(&state), state)
+    finish(operator(&state).merge(probes()), state)
 }
 
 /// Both on one listener.
@@ -39,17 +39,16 @@ fn finish(routes: Router<ApiState>, state: ApiState) -> Router {
 
 fn public(state: &ApiState) -> Router<ApiState> {
     let project = || {
-        let routes = Router::new()
-            .nest("/auth/v1", auth())
-            .route("/auth/v1/", any(no_route))
-            .nest("/.well-known", well_known());
+        let routes =
+            Router::new().nest("/auth/v1", auth()).route("/auth/v1/", any(no_route)).nest("/.well-known", well_known());
         routes.layer(from_fn_with_state(state.clone(), enter))
     };
-    Router::new()
-        .merge(project())
-        .nest("/p/{ref}", project())
-        .route("/livez", get(live))
-        .route("/readyz", get(ready))
+    Router::new().merge(project()).nest("/p/{ref}", project()).merge(probes())
+}
+
+/// Of the gateway itself, on every listener.
+fn probes() -> Router<ApiState> {
+    Router::new().route("/livez", get(live)).route("/readyz", get(ready))
 }
 
 fn operator(state: &ApiState) -> Router<ApiState> {

@@ -33,6 +33,7 @@ pub(crate) fn user() -> User {
         phone: None,
         email_confirmed_at: Some(at(0)),
         phone_confirmed_at: None,
+        confirmed_at: Some(at(0)),
         invited_at: None,
         confirmation_sent_at: None,
         recovery_sent_at: None,

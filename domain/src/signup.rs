@@ -146,6 +146,7 @@ pub fn obfuscated(
         phone: phone.map(str::to_owned),
         email_confirmed_at: None,
         phone_confirmed_at: None,
+        confirmed_at: None,
         invited_at: None,
         confirmation_sent_at: Some(now),
         recovery_sent_at: None,

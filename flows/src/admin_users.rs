@@ -83,7 +83,7 @@ pub async fn admin_create_user(ctx: &Context, request: Create) -> Result<User> {
     let sign_up =
         SignUp { user, identities, session: None, audit: entry.into_iter().collect(), now: ctx.now };
     let made = ctx.store().sign_up(sign_up).await.map_err(taken(Refusal::AdminCreateConflict))?;
-    Ok(made.user)
+    Ok(User { confirmed_at: None, ..made.user })
 }
 
 async fn create_hash(ctx: &Context, attributes: &Attributes) -> Result<Secret<String>> {
@@ -204,11 +204,13 @@ pub async fn admin_update_user(ctx: &Context, request: Update) -> Result<User> {
     }
     tx.commit().await?;
     ctx.forget_sessions(id, &ended).await;
-    Ok(stale_identities(user, &locked))
+    Ok(stale(user, &locked))
 }
 
-/// The answer shows identities as they were before; only new ones appear (`contract/core.md` §17.5).
-fn stale_identities(mut user: User, before: &User) -> User {
+/// The answer shows identities as they were before, only new ones appear, and a confirmation of this very request does
+/// not show in `confirmed_at` yet (`contract/core.md` §7.1, §17.5).
+fn stale(mut user: User, before: &User) -> User {
+    user.confirmed_at = before.confirmed_at;
     for identity in &mut user.identities {
         if let Some(old) = before.identities.iter().find(|old| old.id == identity.id) {
             *identity = old.clone();

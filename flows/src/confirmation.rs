@@ -157,6 +157,8 @@ impl Opened {
 pub(crate) async fn open_in(ctx: &Context, tx: &mut Tx, user: &User, method: &str) -> Result<Opened> {
     let opening = issue::opening(ctx, user.id, method);
     let session = tx.sessions().insert(&opening.session, ctx.now).await?;
+    let signed_in = UserChanges { last_sign_in_at: Some(Some(ctx.now)), ..UserChanges::default() };
+    tx.users().update(user.id, signed_in, ctx.now).await?;
     let user = tx.users().read(user.id).await?.ok_or(Refusal::BearerUserNotFound)?;
     Ok(Opened { opening, user, session })
 }

@@ -114,8 +114,19 @@ async fn with_session(
         })
         .await?;
     let session = made.session.ok_or_else(|| Error::fault("sign-up returned no session"))?;
-    let issued = opening.finish(ctx, made.user, session).await?;
+    let mut issued = opening.finish(ctx, made.user, session).await?;
+    show_confirmed(&mut issued.user);
     Ok(Answer::Session(Box::new(issued)))
+}
+
+/// The answer shows the confirmation on the identity, where it is not stored, and not yet in `confirmed_at`
+/// (`contract/core.md` §12.4).
+fn show_confirmed(user: &mut User) {
+    user.confirmed_at = None;
+    for identity in &mut user.identities {
+        let claim = if identity.provider == "phone" { "phone_verified" } else { "email_verified" };
+        identity.data.insert(claim.to_owned(), json!(true));
+    }
 }
 
 /// What an address that is taken answers (`contract/core.md` §12.3). Tokens are given only for what this very request proves.

@@ -31,7 +31,9 @@ pub enum Schema {
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The database was written by a newer version of this program.
-    #[error("database is at migration {found} of schema {schema}, this program knows only {known}: start a newer version")]
+    #[error(
+        "database is at migration {found} of schema {schema}, this program knows only {known}: start a newer version"
+    )]
     Newer {
         /// The schema.
         schema: &'static str,

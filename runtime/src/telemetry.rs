@@ -7,6 +7,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::runtime;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use opentelemetry_sdk::trace::span_processor_with_async_runtime::BatchSpanProcessor;
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
@@ -16,12 +17,15 @@ use crate::settings::{LogFormat, Logs};
 /// Holds what must be flushed before the process ends.
 pub(crate) struct Telemetry {
     tracer: Option<SdkTracerProvider>,
+    _log: WorkerGuard,
 }
 
 /// Starts logging. Must be called inside the tokio runtime, which the exporter of traces lives on.
 pub(crate) fn start(logs: &Logs) -> anyhow::Result<Telemetry> {
     let filter = EnvFilter::try_new(&logs.filter).context("the log filter cannot be read")?;
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    // Who reads the log may stall; requests do not wait for him. Lines that find no room are dropped.
+    let (stderr, log) = tracing_appender::non_blocking(std::io::stderr());
+    let lines = fmt::layer().with_writer(stderr);
     let lines = match logs.format {
         LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
@@ -34,7 +38,7 @@ pub(crate) fn start(logs: &Logs) -> anyhow::Result<Telemetry> {
         .with(spans)
         .try_init()
         .context("logging was started twice")?;
-    Ok(Telemetry { tracer })
+    Ok(Telemetry { tracer, _log: log })
 }
 
 /// Endpoint, headers and time limit come from the standard `OTEL_EXPORTER_OTLP_*` variables.

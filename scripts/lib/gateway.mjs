@@ -7,14 +7,20 @@ import { startPostgres, startRedis, temporaryFolder } from './services.mjs';
 
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 
-/** The built `tenantry`: TENANTRY_BINARY, else the one that `cargo build` makes. */
-export function binary() {
-  if (process.env.TENANTRY_BINARY) return process.env.TENANTRY_BINARY;
+/** A built program: the one its variable names, else the one that `cargo build` makes. */
+function built(name, variable) {
+  if (process.env[variable]) return path.resolve(process.env[variable]);
   const target = process.env.CARGO_TARGET_DIR ? path.resolve(ROOT, process.env.CARGO_TARGET_DIR) : path.join(ROOT, 'target');
-  const found = path.join(target, 'debug', 'tenantry');
-  if (!fs.existsSync(found)) throw new Error(`${found} is missing: run \`cargo build\`, or name the binary in TENANTRY_BINARY`);
+  const found = path.join(target, 'debug', name);
+  if (!fs.existsSync(found)) throw new Error(`${found} is missing: run \`cargo build -p ${name}\`, or name the binary in ${variable}`);
   return found;
 }
+
+/** The gateway's binary. */
+export const binary = () => built('tenantry', 'TENANTRY_BINARY');
+
+/** The load generator's binary. */
+export const loadBinary = () => built('tenantry-load', 'TENANTRY_LOAD_BINARY');
 
 /** The environment without settings of ours, so that a run means the same everywhere. */
 function cleanEnvironment(extra) {

@@ -45,17 +45,20 @@ export async function run(program, args, options = {}) {
   return { code, stdout, stderr };
 }
 
-/** A TCP port of the loopback interface that nobody listens on now. */
-export function freePort() {
+/** A TCP port of the loopback interface that nobody listens on now: `wanted`, or any. */
+export function freePort(wanted = 0) {
   return new Promise((resolve, reject) => {
     const server = net.createServer();
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(wanted, '127.0.0.1', () => {
       const { port } = server.address();
       server.close(() => resolve(port));
     });
   });
 }
+
+/** Whether nobody listens on a TCP port of the loopback interface. */
+export const isFree = (port) => freePort(port).then(() => true, () => false);
 
 /** Waits until `probe` gives something true; throws with `what` after `patience` ms. */
 export async function until(what, probe, patience = 30000, every = 50) {

@@ -151,10 +151,12 @@ impl Work {
 }
 
 async fn postgres(url: &str, max_connections: u32) -> Result<Pools> {
-    let options = PgConnectOptions::from_str(url)?
-        .application_name("tenantry")
-        .statement_cache_capacity(PREPARED)
-        .options([("lock_timeout", "5s"), ("statement_timeout", "10s"), ("idle_in_transaction_session_timeout", "20s")]);
+    let options =
+        PgConnectOptions::from_str(url)?.application_name("tenantry").statement_cache_capacity(PREPARED).options([
+            ("lock_timeout", "5s"),
+            ("statement_timeout", "10s"),
+            ("idle_in_transaction_session_timeout", "20s"),
+        ]);
     let pool = PgPoolOptions::new()
         .max_connections(max_connections.max(1))
         .acquire_timeout(WAIT)

@@ -21,8 +21,14 @@ macro_rules! usable {
 macro_rules! find_by {
     ($database:ident, $column:literal) => {
         concat!(
-            "select ", user!($database), ", u.encrypted_password from auth.users as u
-             where ", usable!(), " and ", $column, " = $3
+            "select ",
+            user!($database),
+            ", u.encrypted_password from auth.users as u
+             where ",
+            usable!(),
+            " and ",
+            $column,
+            " = $3
              order by u.created_at limit 1"
         )
     };
@@ -35,14 +41,20 @@ macro_rules! find_account_by_email {
             "with candidate as (
                  select i.user_id, 0 as rank, i.created_at
                  from auth.identities as i
-                 join auth.users as u on ", usable!(), " and u.id = i.user_id
+                 join auth.users as u on ",
+            usable!(),
+            " and u.id = i.user_id
                  where i.instance_id = $1 and i.email = $3 and i.provider not like 'sso:%'
                  union all
-                 select u.id, 1, u.created_at from auth.users as u where ", usable!(), " and u.email = $3
+                 select u.id, 1, u.created_at from auth.users as u where ",
+            usable!(),
+            " and u.email = $3
                  order by 2, 3
                  limit 1
              )
-             select ", user!($database), ", u.encrypted_password
+             select ",
+            user!($database),
+            ", u.encrypted_password
              from candidate as c
              join auth.users as u on u.instance_id = $1 and u.id = c.user_id"
         )

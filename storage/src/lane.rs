@@ -86,7 +86,8 @@ async fn rounds<B: Batch>(batch: Arc<B>, mut members: Vec<Member<B>>) {
 }
 
 async fn round<B: Batch>(batch: &Arc<B>, members: Vec<Member<B>>) {
-    let (requests, replies): (Vec<_>, Vec<_>) = members.into_iter().map(|member| (member.request, member.reply)).unzip();
+    let (requests, replies): (Vec<_>, Vec<_>) =
+        members.into_iter().map(|member| (member.request, member.reply)).unzip();
     if requests.is_empty() {
         return;
     }
@@ -127,6 +128,9 @@ mod tests {
 
     use super::*;
 
+    /// The members of each statement.
+    type Seen = Arc<Mutex<Vec<Vec<(u32, u32)>>>>;
+
     const CRASH: u32 = 13;
     const HELD: u32 = 100;
 
@@ -134,7 +138,7 @@ mod tests {
     struct Doubling {
         permits: Arc<Semaphore>,
         held: Arc<Semaphore>,
-        batches: Arc<Mutex<Vec<Vec<(u32, u32)>>>>,
+        batches: Seen,
     }
 
     impl Batch for Doubling {
@@ -164,8 +168,6 @@ mod tests {
             if number % 2 == 1 { Err(StoreError::fault("odd")) } else { Ok(number * 2) }
         }
     }
-
-    type Seen = Arc<Mutex<Vec<Vec<(u32, u32)>>>>;
 
     fn lane() -> (Arc<Lane<Doubling>>, Arc<Semaphore>, Seen) {
         let (lane, permits, batches, _) = lane_with_held();

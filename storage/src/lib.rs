@@ -1,4 +1,14 @@
-//! The only crate with SQL.
+//! The only crate with SQL: one source over PostgreSQL and SQLite.
+//!
+//! - [`Database`] is where rows lie; [`TenantStore`] is the rows of one project and the only way to them; [`Tx`] is a transaction on
+//!   them, with a short-lived repository for each kind of row (`tx.users()`, `tx.sessions()`, ...).
+//! - What a request spends most on is a method of `TenantStore`: one statement on PostgreSQL, one transaction on SQLite. Reading a
+//!   user and rotating a session travel in lanes (`lane.rs`), together with whatever else queued meanwhile.
+//! - [`ControlStore`] is the gateway's own data, apart from all of this.
+//!
+//! To add a statement: put its text into the `statements!` list of the file (both texts side by side where they differ), `$1` being
+//! `instance_id`, every `auth` table with an alias that is held to it; name the file in the list of `sql.rs`; check the row count of
+//! a write; add a scenario to `tests/it`, which runs it on both databases, and a line to `tests/it/tenancy.rs`.
 
 #[macro_use]
 mod sql;

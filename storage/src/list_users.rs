@@ -24,7 +24,14 @@ macro_rules! matching {
 macro_rules! page {
     ($database:ident, $direction:literal) => {
         concat!(
-            "select ", bare_user!(), " ", matching!($database), " order by u.created_at ", $direction, ", u.id ", $direction,
+            "select ",
+            bare_user!(),
+            " ",
+            matching!($database),
+            " order by u.created_at ",
+            $direction,
+            ", u.id ",
+            $direction,
             " limit $5 offset $6"
         )
     };

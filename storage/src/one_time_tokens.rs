@@ -216,13 +216,15 @@ impl OneTimeTokens<'_> {
     pub async fn find_by_hash(&mut self, hash: &str, kinds: &[TokenKind]) -> Result<Option<OneTimeToken>> {
         let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
         let (work, instance) = (&mut self.tx.work, self.tx.instance.0);
-        let row = fetch!(work, fetch_optional, Row, FIND_BY_HASH, instance, hash, serde_json::json!(kinds).to_string())?;
+        let row =
+            fetch!(work, fetch_optional, Row, FIND_BY_HASH, instance, hash, serde_json::json!(kinds).to_string())?;
         row.map(OneTimeToken::try_from).transpose()
     }
 
     /// The user's token of this kind.
     pub async fn find_by_user(&mut self, user: UserId, kind: TokenKind) -> Result<Option<OneTimeToken>> {
-        let row = fetch!(&mut self.tx.work, fetch_optional, Row, FIND_BY_USER, self.tx.instance.0, user.0, kind.label())?;
+        let row =
+            fetch!(&mut self.tx.work, fetch_optional, Row, FIND_BY_USER, self.tx.instance.0, user.0, kind.label())?;
         row.map(OneTimeToken::try_from).transpose()
     }
 

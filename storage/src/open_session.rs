@@ -11,8 +11,8 @@ use crate::database::{TenantStore, Tx};
 use crate::error::{Result, StoreError};
 use crate::read_user::ReadUser;
 use crate::rows::ReadUserRow;
-use crate::sql::{each, same};
 use crate::sessions::NewSession;
+use crate::sql::{each, same};
 use crate::values::{Address, At};
 
 /// Opens a session, provided that the user exists, is not soft-deleted, not banned, and still has the password that was checked.

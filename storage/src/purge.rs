@@ -2,23 +2,41 @@
 
 use crate::database::TenantStore;
 use crate::error::Result;
-use crate::sql::same;
+use crate::sql::{Sql, same};
+
+/// Rows that go at once: few enough that nobody else's write waits long.
+const BITE: i64 = 500;
+
+/// `$2` says how many go.
+macro_rules! bite {
+    ($table:literal) => {
+        same(concat!(
+            "delete from auth.",
+            $table,
+            " as gone where gone.instance_id = $1
+                 and gone.id in (select x.id from auth.",
+            $table,
+            " as x where x.instance_id = $1 limit $2)"
+        ))
+    };
+}
 
 statements! {
-    project USERS = same("delete from auth.users as u where u.instance_id = $1");
-    project FLOW_STATES = same("delete from auth.flow_state as f where f.instance_id = $1");
-    project CLIENT_STATES = same("delete from auth.oauth_client_states as s where s.instance_id = $1");
-    project OAUTH_CLIENTS = same("delete from auth.oauth_clients as c where c.instance_id = $1");
-    project SSO_PROVIDERS = same("delete from auth.sso_providers as p where p.instance_id = $1");
-    project CUSTOM_PROVIDERS = same("delete from auth.custom_oauth_providers as p where p.instance_id = $1");
-    project PASSKEY_CHALLENGES = same("delete from auth.webauthn_challenges as c where c.instance_id = $1");
-    project REFRESH_TOKENS = same("delete from auth.refresh_tokens as t where t.instance_id = $1");
-    project AUDIT = same("delete from auth.audit_log_entries as a where a.instance_id = $1");
-    project OUTBOX = same("delete from auth.outbox as o where o.instance_id = $1");
+    project USERS = bite!("users");
+    project FLOW_STATES = bite!("flow_state");
+    project CLIENT_STATES = bite!("oauth_client_states");
+    project OAUTH_CLIENTS = bite!("oauth_clients");
+    project SSO_PROVIDERS = bite!("sso_providers");
+    project CUSTOM_PROVIDERS = bite!("custom_oauth_providers");
+    project PASSKEY_CHALLENGES = bite!("webauthn_challenges");
+    project REFRESH_TOKENS = bite!("refresh_tokens");
+    project AUDIT = bite!("audit_log_entries");
+    project OUTBOX = bite!("outbox");
 }
 
 /// What hangs on users, clients and providers goes with them.
-const ALL: [crate::sql::Sql; 10] = [
+const ALL: [Sql; 10] = [
+    OUTBOX,
     USERS,
     FLOW_STATES,
     CLIENT_STATES,
@@ -28,19 +46,23 @@ const ALL: [crate::sql::Sql; 10] = [
     PASSKEY_CHALLENGES,
     REFRESH_TOKENS,
     AUDIT,
-    OUTBOX,
 ];
 
 impl TenantStore {
-    /// Removes every row of the project, in one transaction, and answers how many were removed by themselves
-    /// (what hangs on them is not counted).
+    /// Removes every row of the project and answers how many were removed by themselves (what hangs on them is not counted).
+    ///
+    /// A little at a time, so that neighbours in the same database go on. Who is interrupted calls it again.
     pub async fn purge(&self) -> Result<u64> {
-        let mut tx = self.begin().await?;
         let mut gone = 0;
         for sql in ALL {
-            gone += execute!(&mut tx.work, sql, tx.instance.0)?;
+            loop {
+                let bitten = execute_now!(self.backend(), sql, self.instance.0, BITE)?;
+                gone += bitten;
+                if bitten < BITE.unsigned_abs() {
+                    break;
+                }
+            }
         }
-        tx.commit().await?;
         Ok(gone)
     }
 }

@@ -49,7 +49,8 @@ impl Batch for ReadSessionBatch {
     }
 
     async fn run(&self, wanted: &[Self::Request]) -> Result<Vec<Option<Option<ReadUser>>>> {
-        let (instances, sessions): (Vec<_>, Vec<_>) = wanted.iter().map(|(instance, session)| (instance.0, session.0)).unzip();
+        let (instances, sessions): (Vec<_>, Vec<_>) =
+            wanted.iter().map(|(instance, session)| (instance.0, session.0)).unzip();
         let rows: Vec<LaneRow> = retried!(
             self.backend,
             sqlx::query_as(READ_MANY.postgres).bind(&instances).bind(&sessions).fetch_all(&self.pool)

@@ -218,6 +218,14 @@ fn at_or_epoch(value: Option<At>) -> Timestamp {
     at(value).unwrap_or_else(|| Timestamp::from_unix(0))
 }
 
+/// What the generated column `confirmed_at` holds.
+fn earlier(email: Option<Timestamp>, phone: Option<Timestamp>) -> Option<Timestamp> {
+    match (email, phone) {
+        (Some(email), Some(phone)) => Some(email.min(phone)),
+        (email, phone) => email.or(phone),
+    }
+}
+
 impl From<BareUserRow> for User {
     fn from(row: BareUserRow) -> Self {
         Self {
@@ -228,6 +236,7 @@ impl From<BareUserRow> for User {
             phone: not_empty(row.phone),
             email_confirmed_at: at(row.email_confirmed_at),
             phone_confirmed_at: at(row.phone_confirmed_at),
+            confirmed_at: earlier(at(row.email_confirmed_at), at(row.phone_confirmed_at)),
             invited_at: at(row.invited_at),
             confirmation_sent_at: at(row.confirmation_sent_at),
             recovery_sent_at: at(row.recovery_sent_at),

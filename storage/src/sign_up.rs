@@ -72,7 +72,8 @@ statements! {
                      as e(id, payload, created_at, ip_address)
              )
              select ", user!(postgres, "named"), ", ", bare_session!(postgres), ",
-                 json_build_array(json_build_object('method', $27, 'at', $16)) as session_amr
+                 case when s.id is null then '[]'::json
+                     else json_build_array(json_build_object('method', $27, 'at', $16)) end as session_amr
              from made as u
              left join opened as s on s.instance_id = u.instance_id and s.user_id = u.id"
         ),

@@ -171,6 +171,7 @@ mod tests {
         ("one_time_tokens.rs", crate::one_time_tokens::STATEMENTS),
         ("open_session.rs", crate::open_session::STATEMENTS),
         ("outbox.rs", crate::outbox::STATEMENTS),
+        ("purge.rs", crate::purge::STATEMENTS),
         ("read_session.rs", crate::read_session::STATEMENTS),
         ("read_user.rs", crate::read_user::STATEMENTS),
         ("refresh_tokens.rs", crate::refresh_tokens::STATEMENTS),
@@ -215,7 +216,9 @@ mod tests {
         let tokens = tokens(sql);
         let text = tokens.join(" ");
         let says_whose = match scope {
-            Scope::Project => text.contains("instance_id = $1") || text.contains("instance_id ,") && text.contains("$1"),
+            Scope::Project => {
+                text.contains("instance_id = $1") || text.contains("instance_id ,") && text.contains("$1")
+            }
             Scope::Crossing => text.contains("unnest ( $1 : : uuid [ ]") || text.contains("instance_id = $1"),
             Scope::Control => true,
         };
@@ -224,7 +227,8 @@ mod tests {
         }
         for (at, token) in tokens.iter().enumerate() {
             let Some(table) = token.strip_prefix("auth.") else { continue };
-            let word = |offset: isize| at.checked_add_signed(offset).and_then(|at| tokens.get(at)).map_or("", String::as_str);
+            let word =
+                |offset: isize| at.checked_add_signed(offset).and_then(|at| tokens.get(at)).map_or("", String::as_str);
             // A cast to an enumeration.
             if word(-1) == ":" {
                 continue;
@@ -245,7 +249,9 @@ mod tests {
                 return Some(format!("auth.{table} has no alias"));
             }
             let column = format!("{}.instance_id", word(2));
-            let bound = tokens.windows(3).any(|window| window[0] == column && window[1] == "=" && is_bound(&window[2]) && window[2] != column);
+            let bound = tokens
+                .windows(3)
+                .any(|window| window[0] == column && window[1] == "=" && is_bound(&window[2]) && window[2] != column);
             if !bound {
                 return Some(format!("auth.{table} as {} is not held to its instance_id", word(2)));
             }
@@ -286,10 +292,14 @@ mod tests {
         for sql in leaks {
             assert!(leak(sql, Scope::Project).is_some(), "{sql}");
         }
-        let crossing = "select u.id from auth.users as u join unnest($1::uuid[], $2::uuid[]) as q(instance_id, id) on u.id = q.id";
+        let crossing =
+            "select u.id from auth.users as u join unnest($1::uuid[], $2::uuid[]) as q(instance_id, id) on u.id = q.id";
         assert!(leak(crossing, Scope::Crossing).is_some());
         assert!(leak("select u.id from auth.users as u", Scope::Control).is_some());
-        assert_eq!(leak("select u.id from auth.users as u where u.instance_id = $1 and u.id = $2", Scope::Project), None);
+        assert_eq!(
+            leak("select u.id from auth.users as u where u.instance_id = $1 and u.id = $2", Scope::Project),
+            None
+        );
     }
 
     /// Text outside the lists would escape the test above.
@@ -298,7 +308,9 @@ mod tests {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut files = Vec::new();
         for folder in [source.clone(), source.join("control")] {
-            files.extend(std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()));
+            files.extend(
+                std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()),
+            );
         }
         assert!(files.len() > LISTS.len());
         for path in files {

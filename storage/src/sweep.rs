@@ -26,23 +26,39 @@ macro_rules! sweep {
     ($table:literal, $over:literal, $order:literal) => {
         each(
             concat!(
-                "delete from auth.", $table, " as gone using (
+                "delete from auth.",
+                $table,
+                " as gone using (
                      select old.instance_id, old.id
                      from unnest($1::uuid[]) as q(instance_id)
                      cross join lateral (
-                         select x.instance_id, x.id from auth.", $table, " as x
-                         where x.instance_id = q.instance_id and ", $over, "
-                         order by ", $order, " limit $3 for update skip locked
+                         select x.instance_id, x.id from auth.",
+                $table,
+                " as x
+                         where x.instance_id = q.instance_id and ",
+                $over,
+                "
+                         order by ",
+                $order,
+                " limit $3 for update skip locked
                      ) as old
                  ) as due
                  where gone.instance_id = due.instance_id and gone.id = due.id"
             ),
             concat!(
-                "delete from auth.", $table, " as gone
+                "delete from auth.",
+                $table,
+                " as gone
                  where gone.instance_id = $1 and gone.id in (
-                     select x.id from auth.", $table, " as x
-                     where x.instance_id = $1 and ", $over, "
-                     order by ", $order, " limit $3
+                     select x.id from auth.",
+                $table,
+                " as x
+                     where x.instance_id = $1 and ",
+                $over,
+                "
+                     order by ",
+                $order,
+                " limit $3
                  )"
             ),
         )

@@ -19,7 +19,9 @@ use crate::values::At;
 macro_rules! locked {
     ($database:ident) => {
         concat!(
-            "select ", user!($database), ", u.encrypted_password, u.confirmation_token, u.recovery_token, u.email_change_token_new,
+            "select ",
+            user!($database),
+            ", u.encrypted_password, u.confirmation_token, u.recovery_token, u.email_change_token_new,
                  u.email_change_token_current, u.phone_change_token, u.reauthentication_token
              from auth.users as u where u.instance_id = $1 and u.id = $2"
         )
@@ -29,8 +31,12 @@ macro_rules! locked {
 macro_rules! find_by {
     ($database:ident, $column:literal) => {
         concat!(
-            "select ", user!($database), " from auth.users as u
-             where u.instance_id = $1 and ", $column, " = $2 and u.is_sso_user = false"
+            "select ",
+            user!($database),
+            " from auth.users as u
+             where u.instance_id = $1 and ",
+            $column,
+            " = $2 and u.is_sso_user = false"
         )
     };
 }

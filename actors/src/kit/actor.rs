@@ -11,6 +11,9 @@ use tokio::task::{AbortHandle, JoinHandle};
 /// Why an actor dies on purpose. A refusal is never one: refusals are values in a reply.
 pub(crate) type Death = Box<dyn Error + Send + Sync>;
 
+/// What ractor gives as the reason of an actor that was killed while it waited for a message.
+const KILLED: &str = "killed";
+
 /// Which child ended.
 pub(crate) type ChildId = ActorId;
 
@@ -221,11 +224,12 @@ impl<B: Behaviour> Actor for Host<B> {
     ) -> Result<(), ActorProcessingErr> {
         let (child, how) = match event {
             SupervisionEvent::ActorFailed(child, reason) => (child.get_id(), Ended::Crashed(reason.to_string())),
-            // A child that was stopped hands in its state, one that was killed cannot.
-            SupervisionEvent::ActorTerminated(child, None, reason) => {
-                (child.get_id(), Ended::Crashed(reason.unwrap_or_else(|| "killed".to_owned())))
+            SupervisionEvent::ActorTerminated(child, state, reason) => {
+                // Who was killed in the middle of a message, or by the runtime's end, cannot hand in a state.
+                let killed = state.is_none() || reason.as_deref() == Some(KILLED);
+                let how = if killed { Ended::Crashed(reason.unwrap_or_default()) } else { Ended::Left };
+                (child.get_id(), how)
             }
-            SupervisionEvent::ActorTerminated(child, Some(_), _) => (child.get_id(), Ended::Left),
             _ => return Ok(()),
         };
         behaviour.child_ended(&Address(me), child, how).await

@@ -36,4 +36,10 @@ impl<M: Send + 'static> Post<M> {
             tracing::trace!("cast to a service that is away");
         }
     }
+
+    /// Who serves, for tests that end it.
+    #[cfg(test)]
+    pub(crate) fn address(&self) -> Option<Address<M>> {
+        self.0.load().as_deref().cloned()
+    }
 }

@@ -1,5 +1,7 @@
 //! The actors as their users see them: promises of [`actors::RuntimeHandle`], kept through panics, storms and shutdowns.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests may stop at the first surprise, their helpers too")]
+
 mod activation;
 mod admission;
 mod crash;

@@ -22,13 +22,12 @@ async fn run_five(lane: Lane) -> Vec<String> {
     let gateway = Gateway::paused(Limits::default()).await;
     gateway.source.create("one");
     gateway.settings("one").await.unwrap();
-    let log = Arc::default();
+    let log: Arc<Mutex<Vec<String>>> = Arc::default();
     let asked: Vec<_> = (0..5).map(|number| gateway.spawn("one", noting(lane.clone(), number, &log))).collect();
     for answer in asked {
         answer.await.unwrap().unwrap();
     }
-    let noted = log.lock().unwrap().clone();
-    noted
+    log.lock().unwrap().clone()
 }
 
 fn one_after_the_other() -> Vec<String> {

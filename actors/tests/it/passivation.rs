@@ -114,7 +114,7 @@ async fn storm(limits: Limits, tenants: u64, sessions: u64, callers: u64, each: 
                     1 => Lane::Challenge(key.to_string()),
                     _ => session(u128::from(key)),
                 };
-                let poisoned = poison_every > 0 && next(&mut random) % poison_every == 0;
+                let poisoned = poison_every > 0 && next(&mut random).is_multiple_of(poison_every);
                 let effects = Arc::clone(&tally);
                 let operation = on(lane, move |_| async move {
                     assert!(!poisoned, "injected");

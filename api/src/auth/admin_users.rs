@@ -1,6 +1,5 @@
 //! `/admin/users` (`contract/core.md` §17.2 to §17.6).
 
-use axum::body::Body;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::response::Response;
@@ -14,7 +13,6 @@ use serde_json::json;
 use crate::auth::gate::Gate;
 use crate::edge::Edge;
 use crate::failure::Failure;
-use crate::input::body;
 use crate::input::object::Object;
 use crate::output::{json, pages};
 use crate::wire::user::User;
@@ -59,8 +57,8 @@ fn parse_list(edge: &Edge) -> Result<List, Refusal> {
 }
 
 /// `POST /admin/users`.
-pub(crate) async fn create(edge: Edge, body: Body) -> Result<Response, Failure> {
-    let attributes = edge.fields(Gate::Admin, body, attributes).await?;
+pub(crate) async fn create(edge: Edge) -> Result<Response, Failure> {
+    let attributes = edge.fields(Gate::Admin, attributes).await?;
     let user = edge.ask(Create { bearer: edge.bearer.clone(), attributes }).await?;
     json::answer(StatusCode::OK, &User::new(&user))
 }
@@ -72,25 +70,22 @@ pub(crate) async fn get(edge: Edge, path: UserPath) -> Result<Response, Failure>
 }
 
 /// `PUT /admin/users/{id}`.
-pub(crate) async fn update(edge: Edge, path: UserPath, body: Body) -> Result<Response, Failure> {
-    let attributes = edge.fields(Gate::Admin, body, attributes).await?;
+pub(crate) async fn update(edge: Edge, path: UserPath) -> Result<Response, Failure> {
+    let attributes = edge.fields(Gate::Admin, attributes).await?;
     let user = edge.ask(Update { bearer: edge.bearer.clone(), user: id(path), attributes }).await?;
     json::answer(StatusCode::OK, &User::of(&user))
 }
 
 /// `DELETE /admin/users/{id}`: without a body the row goes.
-pub(crate) async fn delete(edge: Edge, path: UserPath, body: Body) -> Result<Response, Failure> {
-    let soft = edge.behind(Gate::Admin, should_soft_delete(body).await).await?;
+pub(crate) async fn delete(edge: Edge, path: UserPath) -> Result<Response, Failure> {
+    let soft = edge.behind(Gate::Admin, should_soft_delete(&edge)).await?;
     edge.ask(Delete { bearer: edge.bearer.clone(), user: id(path), soft }).await?;
     json::answer(StatusCode::OK, &json!({}))
 }
 
-async fn should_soft_delete(body: Body) -> Result<bool, Failure> {
-    let bytes = body::read(body).await?;
-    if bytes.is_empty() {
-        return Ok(false);
-    }
-    Ok(Object::parse(&bytes)?.flag("should_soft_delete")?)
+fn should_soft_delete(edge: &Edge) -> Result<bool, Failure> {
+    let body = edge.body()?;
+    Ok(!body.is_empty() && Object::parse(body)?.flag("should_soft_delete")?)
 }
 
 fn attributes(mut fields: Object) -> Result<Attributes, Refusal> {

@@ -1,6 +1,5 @@
 //! `POST /token?grant_type=pkce` (`contract/core.md` §13.3).
 
-use axum::body::Body;
 use axum::response::Response;
 use domain::pkce::Exchange;
 
@@ -9,9 +8,8 @@ use crate::failure::Failure;
 use crate::wire::token;
 
 /// Trades an authorization code and its verifier for a session.
-pub(crate) async fn handle(edge: Edge, body: Body) -> Result<Response, Failure> {
-    let mut fields = edge.object(body).await?;
-    let request =
-        Exchange { auth_code: fields.secret("auth_code")?, code_verifier: fields.secret("code_verifier")? };
+pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
+    let mut fields = edge.object()?;
+    let request = Exchange { auth_code: fields.secret("auth_code")?, code_verifier: fields.secret("code_verifier")? };
     token::answer(&edge.ask(request).await?)
 }

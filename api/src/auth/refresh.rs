@@ -1,6 +1,5 @@
 //! `POST /token?grant_type=refresh_token` (`contract/core.md` §10.3).
 
-use axum::body::Body;
 use axum::response::Response;
 use domain::refresh::Request;
 
@@ -9,8 +8,8 @@ use crate::failure::Failure;
 use crate::wire::token;
 
 /// Trades a refresh token for a new pair.
-pub(crate) async fn handle(edge: Edge, body: Body) -> Result<Response, Failure> {
-    let mut fields = edge.object(body).await?;
+pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
+    let mut fields = edge.object()?;
     let request = Request { refresh_token: fields.secret("refresh_token")? };
     token::answer(&edge.ask(request).await?)
 }

@@ -1,6 +1,5 @@
 //! `POST /token?grant_type=password` (`contract/core.md` §13.1).
 
-use axum::body::Body;
 use axum::response::Response;
 use domain::sign_in::Request;
 
@@ -9,8 +8,8 @@ use crate::failure::Failure;
 use crate::wire::token;
 
 /// Opens a session for a password.
-pub(crate) async fn handle(edge: Edge, body: Body) -> Result<Response, Failure> {
-    let mut fields = edge.object(body).await?;
+pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
+    let mut fields = edge.object()?;
     let request =
         Request { email: fields.text("email")?, phone: fields.text("phone")?, password: fields.secret("password")? };
     token::answer(&edge.ask(request).await?)

@@ -1,6 +1,5 @@
 //! `POST /signup` (`contract/core.md` §12).
 
-use axum::body::Body;
 use axum::response::Response;
 use domain::signup::{Answer, Request};
 use http::StatusCode;
@@ -12,8 +11,8 @@ use crate::wire::token;
 use crate::wire::user::User;
 
 /// Opens an account: tokens where it counts as confirmed, else a bare user.
-pub(crate) async fn handle(edge: Edge, body: Body) -> Result<Response, Failure> {
-    let mut fields = edge.object(body).await?;
+pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
+    let mut fields = edge.object()?;
     let request = Request {
         email: fields.text("email")?,
         phone: fields.text("phone")?,

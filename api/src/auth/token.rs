@@ -1,6 +1,5 @@
 //! `POST /token`: which grant is asked for (`contract/core.md` §13).
 
-use axum::body::Body;
 use axum::response::Response;
 use domain::refusal::Refusal;
 
@@ -9,12 +8,12 @@ use crate::edge::Edge;
 use crate::failure::Failure;
 
 /// Hands the request to the grant that the query names.
-pub(crate) async fn handle(edge: Edge, body: Body) -> Result<Response, Failure> {
+pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
     let grant = edge.query.text("grant_type")?;
     match grant.as_str() {
-        "password" => sign_in::handle(edge, body).await,
-        "refresh_token" => refresh::handle(edge, body).await,
-        "pkce" => pkce::handle(edge, body).await,
+        "password" => sign_in::handle(edge).await,
+        "refresh_token" => refresh::handle(edge).await,
+        "pkce" => pkce::handle(edge).await,
         _ => Err(Refusal::UnsupportedGrantType.into()),
     }
 }

@@ -1,6 +1,5 @@
 //! `PUT /user` (`contract/core.md` §16.2).
 
-use axum::body::Body;
 use axum::response::Response;
 use domain::user_update::Request;
 use http::StatusCode;
@@ -12,10 +11,10 @@ use crate::output::json;
 use crate::wire::user::User;
 
 /// Changes the bearer's own account.
-pub(crate) async fn handle(edge: Edge, body: Body) -> Result<Response, Failure> {
+pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
     let bearer = edge.bearer.clone();
     let request = edge
-        .fields(Gate::User, body, |mut fields| {
+        .fields(Gate::User, |mut fields| {
             fields.text("channel")?;
             Ok(Request {
                 bearer,

@@ -1,6 +1,5 @@
 //! `GET /verify` and `POST /verify` (`contract/core.md` §15).
 
-use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use domain::secret::Secret;
 use domain::verify::{Answer, Link, Request};
@@ -23,8 +22,8 @@ pub(crate) async fn link(edge: Edge, headers: HeaderMap) -> Result<Response, Fai
 }
 
 /// Takes a typed code or the hash of a link.
-pub(crate) async fn handle(edge: Edge, body: Body) -> Result<Response, Failure> {
-    let mut fields = edge.object(body).await?;
+pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
+    let mut fields = edge.object()?;
     let request = Request {
         kind: fields.text("type")?,
         token: fields.secret("token")?,

@@ -29,7 +29,9 @@ fn only_dates_from_2024_on_ask_for_the_new_shape() {
     for dated in ["2024-01-01", "2025-06-30", "2024-02-29", "9999-12-31"] {
         assert_eq!(version(dated), ApiVersion::Dated, "{dated}");
     }
-    for legacy in ["2023-12-31", "latest", "", "2024-1-1", "2024-13-01", "2023-02-29", "2025-02-29", "2024-01-01x", "2024-01"] {
+    for legacy in
+        ["2023-12-31", "latest", "", "2024-1-1", "2024-13-01", "2023-02-29", "2025-02-29", "2024-01-01x", "2024-01"]
+    {
         assert_eq!(version(legacy), ApiVersion::Legacy, "{legacy}");
     }
 }
@@ -110,7 +112,10 @@ async fn what_may_pass_says_when_to_come_back() {
     x-sb-error-code: service_unavailable
     {"code":503,"error_code":"service_unavailable","msg":"Service is temporarily unavailable, please try again shortly","error_id":"the-request"}
     "#);
-    let away = Failure::Unavailable { retry_after: Duration::ZERO, source: Arc::from(Box::<dyn StdError + Send + Sync>::from("connection refused")) };
+    let away = Failure::Unavailable {
+        retry_after: Duration::ZERO,
+        source: Arc::from(Box::<dyn StdError + Send + Sync>::from("connection refused")),
+    };
     insta::assert_snapshot!(rendered(away, ApiVersion::Dated).await, @r#"
     503 Service Unavailable
     content-type: application/json
@@ -148,7 +153,6 @@ async fn routes_methods_and_keys() {
     "#);
     insta::assert_snapshot!(rendered(Failure::BodyStalled, ApiVersion::Legacy).await, @r#"
     408 Request Timeout
-    connection: close
     content-type: application/json
     x-sb-error-code: request_timeout
     {"code":408,"error_code":"request_timeout","msg":"The request body did not arrive in time"}

@@ -225,7 +225,9 @@ mod tests {
 
     #[test]
     fn only_one_object_is_a_body() {
-        for body in ["", "[]", "\"text\"", "5", "true", "{\"a\":", "{\"a\":1} x", "{} {}", "{'a':1}", "{\"a\":1,}", "nul"] {
+        for body in
+            ["", "[]", "\"text\"", "5", "true", "{\"a\":", "{\"a\":1} x", "{} {}", "{'a':1}", "{\"a\":1,}", "nul"]
+        {
             assert_eq!(refused(body), "bad_json", "{body}");
         }
         assert!(parsed("null").0.is_empty());

@@ -62,9 +62,9 @@ pub(crate) async fn enter(State(state): State<ApiState>, mut request: Request, n
 async fn preflight(state: &ApiState, uri: &Uri, headers: &HeaderMap, deadline: Instant) -> Response {
     // A host of several projects learns the project from the key of the request that follows; until then it permits what
     // any project would, and the answer itself says who may read it.
-    let cors = match project::of_preflight(state.runtime(), state.domain(), uri, headers).await {
-        Some(project) => state.runtime().facts(&project, deadline).await.map(|facts| facts.cors).unwrap_or_default(),
-        None => Cors::default(),
+    let cors = match project::of(state.runtime(), state.domain(), uri, headers, None, deadline).await {
+        Ok((_, facts)) => facts.cors,
+        Err(_) => Cors::default(),
     };
     cors.preflight(headers)
 }
@@ -76,9 +76,9 @@ async fn find(
     deadline: Instant,
 ) -> Result<(Entered, Option<ApiKey>), Failure> {
     let key = ApiKey::of(headers, &Query::parse(uri.query().unwrap_or_default()));
-    let project = project::of(state.runtime(), state.domain(), uri, headers, key.as_ref()).await?;
-    let facts = Arc::new(state.runtime().facts(&project, deadline).await?);
-    Ok((Entered { project, facts }, key))
+    let found = project::of(state.runtime(), state.domain(), uri, headers, key.as_ref(), deadline).await;
+    let (project, facts) = found?;
+    Ok((Entered { project, facts: Arc::new(facts) }, key))
 }
 
 fn check_key(facts: &Facts, key: Option<&ApiKey>, headers: &HeaderMap) -> Result<(), Failure> {

@@ -1,20 +1,22 @@
-//! The outermost layer: it names the request, opens its span, keeps its deadline, catches its panic, writes its failure, and
-//! counts it. Nothing that a client sent but method and route goes to the log.
+//! The outermost layer: it names the request, opens its span, reads its body, keeps its deadline, catches its panic, writes
+//! its failure, and counts it. Nothing that a client sent but method and route goes to the log.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
 
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::ids::ProjectRef;
 use domain::project::Profile;
 use futures::FutureExt;
-use http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CONNECTION, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 
 use crate::failure::{self, ApiVersion, Failure};
+use crate::input::body;
 use crate::metrics::Sample;
 use crate::state::ApiState;
 
@@ -51,7 +53,7 @@ impl Observed {
 }
 
 /// See the module.
-pub(crate) async fn observe(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(state): State<ApiState>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     let version = ApiVersion::of(request.headers());
@@ -67,15 +69,23 @@ pub(crate) async fn observe(State(state): State<ApiState>, mut request: Request,
         status = field::Empty,
     );
     let deadline = started + state.deadline();
-    let observed =
-        Observed(Arc::new(Facts { request_id, deadline, span: span.clone(), profile: OnceLock::new() }));
-    request.extensions_mut().insert(observed.clone());
+    let observed = Observed(Arc::new(Facts { request_id, deadline, span: span.clone(), profile: OnceLock::new() }));
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(observed.clone());
 
     let in_flight = state.metrics().start();
-    let answer = AssertUnwindSafe(tokio::time::timeout_at(deadline, next.run(request))).catch_unwind();
+    let answer = async {
+        let received = body::receive(body).await;
+        let unfinished = received.is_unfinished();
+        parts.extensions.insert(received);
+        let response = next.run(Request::from_parts(parts, Body::empty())).await;
+        if unfinished { closing(response) } else { response }
+    };
+    let answer = AssertUnwindSafe(tokio::time::timeout_at(deadline, answer)).catch_unwind();
     let mut response = match answer.instrument(span.clone()).await {
         Ok(Ok(response)) => response,
-        Ok(Err(_)) => Failure::Timeout.into_response(),
+        // Its body may still be on its way.
+        Ok(Err(_)) => closing(Failure::Timeout.into_response()),
         Err(_) => Failure::Crashed.into_response(),
     };
     let _inside = span.enter();
@@ -93,5 +103,11 @@ pub(crate) async fn observe(State(state): State<ApiState>, mut request: Request,
     let profile = observed.0.profile.get().copied();
     state.metrics().count(&Sample { route: &route, method: &method, status, profile, elapsed });
     tracing::info!(status = status.as_u16(), elapsed_ms = elapsed.as_millis(), "answered");
+    response
+}
+
+/// Ends the connection after this answer.
+fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -1,7 +1,6 @@
 //! The part of Mailpit's API v1 that tests use: list, search, read, mark and delete.
 
 use axum::Extension;
-use axum::body::Body;
 use axum::extract::{Path, RawQuery};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -9,7 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::input::body;
+use crate::input::body::Received;
 use crate::input::object::Object;
 use crate::input::query::Query;
 use crate::mail::guard::Mails;
@@ -47,7 +46,10 @@ pub(super) async fn search(Extension(mails): Extension<Mails>, raw: RawQuery) ->
 }
 
 /// `GET /api/v1/message/{id}`.
-pub(super) async fn message(Extension(mails): Extension<Mails>, Path(path): Path<MailPath>) -> Result<Response, Failure> {
+pub(super) async fn message(
+    Extension(mails): Extension<Mails>,
+    Path(path): Path<MailPath>,
+) -> Result<Response, Failure> {
     match mails.store.message(mails.scope, &path.id) {
         Some(mail) => json::answer(StatusCode::OK, &mail),
         None => Err(Failure::NoRoute),
@@ -61,16 +63,16 @@ pub(super) struct MailPath {
 }
 
 /// `PUT /api/v1/messages`: marks mails as read or unread.
-pub(super) async fn set_read(Extension(mails): Extension<Mails>, body: Body) -> Result<Response, Failure> {
-    let mut fields = fields(body).await?;
+pub(super) async fn set_read(Extension(mails): Extension<Mails>, body: Received) -> Result<Response, Failure> {
+    let mut fields = fields(&body)?;
     let read = fields.flag("Read")?;
     mails.store.set_read(mails.scope, &ids(&mut fields)?, read);
     Ok(done())
 }
 
 /// `DELETE /api/v1/messages`: the named mails, or all.
-pub(super) async fn delete(Extension(mails): Extension<Mails>, body: Body) -> Result<Response, Failure> {
-    let ids = ids(&mut fields(body).await?)?;
+pub(super) async fn delete(Extension(mails): Extension<Mails>, body: Received) -> Result<Response, Failure> {
+    let ids = ids(&mut fields(&body)?)?;
     mails.store.delete(mails.scope, &ids);
     Ok(done())
 }
@@ -81,9 +83,9 @@ pub(super) async fn delete_matching(Extension(mails): Extension<Mails>, raw: Raw
     Ok(done())
 }
 
-async fn fields(body: Body) -> Result<Object, Failure> {
-    let bytes = body::read(body).await?;
-    Ok(if bytes.is_empty() { Object::default() } else { Object::parse(&bytes)? })
+fn fields(body: &Received) -> Result<Object, Failure> {
+    let bytes = body.bytes()?;
+    Ok(if bytes.is_empty() { Object::default() } else { Object::parse(bytes)? })
 }
 
 fn ids(fields: &mut Object) -> Result<Vec<String>, Failure> {

@@ -98,7 +98,15 @@ mod tests {
 
     #[test]
     fn only_this_machine_looks_into_the_mailbox() {
-        for host in ["127.0.0.1:8000", "localhost:8000", "acme.localhost:8000", "[::1]:8000", "127.0.0.1", "auth.test", "acme.auth.test:80"] {
+        for host in [
+            "127.0.0.1:8000",
+            "localhost:8000",
+            "acme.localhost:8000",
+            "[::1]:8000",
+            "127.0.0.1",
+            "auth.test",
+            "acme.auth.test:80",
+        ] {
             assert!(local("127.0.0.1", host, false), "{host}");
         }
         assert!(local("::1", "localhost", false));

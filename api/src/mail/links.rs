@@ -31,7 +31,9 @@ mod tests {
 
     #[test]
     fn other_schemes_and_broken_markup_give_no_link() {
-        for html in ["<a href=\"javascript:alert(1)\">x</a>", "<a href=http://a.co>", "<a href=\"http://open", "href=", ""] {
+        for html in
+            ["<a href=\"javascript:alert(1)\">x</a>", "<a href=http://a.co>", "<a href=\"http://open", "href=", ""]
+        {
             assert_eq!(of(html), Vec::<String>::new(), "{html}");
         }
     }

@@ -54,8 +54,5 @@ pub(crate) fn routes(state: &ApiState) -> Router<ApiState> {
             .route("/mail/api/v1/search", get(api::search).delete(api::delete_matching))
             .route("/mail/api/v1/message/{id}", get(api::message))
     };
-    Router::new()
-        .merge(mailbox())
-        .nest("/p/{ref}", mailbox())
-        .layer(from_fn_with_state(state.clone(), guard::guard))
+    Router::new().merge(mailbox()).nest("/p/{ref}", mailbox()).layer(from_fn_with_state(state.clone(), guard::guard))
 }

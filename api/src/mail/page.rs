@@ -94,7 +94,10 @@ fn list_body(listing: &Value, words: &str) -> String {
 }
 
 /// `GET /mail/message/{id}`.
-pub(super) async fn message(Extension(mails): Extension<Mails>, Path(path): Path<MailPath>) -> Result<Response, Failure> {
+pub(super) async fn message(
+    Extension(mails): Extension<Mails>,
+    Path(path): Path<MailPath>,
+) -> Result<Response, Failure> {
     let mail = mails.store.message(mails.scope, &path.id).ok_or(Failure::NoRoute)?;
     Ok(page(subject(&mail), "../style.css", &message_body(&mail)))
 }

@@ -1,7 +1,6 @@
 //! `/v1/projects/{ref}/api-keys` (`contract/management.md` §2.4).
 
 use actors::management::{ApiKeyView, NewApiKeyRequest};
-use axum::body::Body;
 use axum::response::Response;
 use domain::time::Timestamp;
 use http::StatusCode;
@@ -9,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::management::operator::{Operator, object, refused, told};
+use crate::management::operator::{Operator, refused, told};
 use crate::management::{answer, message};
 
 #[derive(Serialize)]
@@ -50,8 +49,8 @@ pub(super) async fn list(operator: Operator) -> Result<Response, Failure> {
 }
 
 /// `POST`: a new key. Its answer shows it in clear.
-pub(super) async fn create(operator: Operator, body: Body) -> Result<Response, Failure> {
-    let mut fields = object(body).await?;
+pub(super) async fn create(operator: Operator) -> Result<Response, Failure> {
+    let mut fields = operator.object()?;
     let request = (|| {
         Ok(NewApiKeyRequest {
             kind: fields.text("type")?,
@@ -74,8 +73,7 @@ pub(super) async fn get(operator: Operator) -> Result<Response, Failure> {
 
 /// `DELETE .../{id}`: the key is refused at once.
 pub(super) async fn delete(operator: Operator) -> Result<Response, Failure> {
-    let key =
-        operator.management()?.delete_api_key(&operator.project()?, operator.id()?).await.map_err(refused)?;
+    let key = operator.management()?.delete_api_key(&operator.project()?, operator.id()?).await.map_err(refused)?;
     answer(StatusCode::OK, &Key::of(&key))
 }
 
@@ -94,7 +92,9 @@ pub(super) async fn legacy(operator: Operator) -> Result<Response, Failure> {
 pub(super) async fn set_legacy(operator: Operator) -> Result<Response, Failure> {
     match operator.switch("enabled")? {
         Some(true) => legacy(operator).await,
-        Some(false) => Err(message(StatusCode::BAD_REQUEST, "the old-style keys cannot be switched off in this version")),
+        Some(false) => {
+            Err(message(StatusCode::BAD_REQUEST, "the old-style keys cannot be switched off in this version"))
+        }
         None => Err(message(StatusCode::BAD_REQUEST, "enabled must be true or false")),
     }
 }

@@ -2,7 +2,6 @@
 //! fingerprints; a PATCH is validated as a whole, versioned, and live at once.
 
 use actors::management::ConfigVersionView;
-use axum::body::Body;
 use axum::response::Response;
 use domain::time::Timestamp;
 use http::StatusCode;
@@ -10,7 +9,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::management::answer;
-use crate::management::operator::{Operator, object, refused};
+use crate::management::operator::{Operator, refused};
 
 /// `GET`: the whole object.
 pub(super) async fn get(operator: Operator) -> Result<Response, Failure> {
@@ -19,8 +18,8 @@ pub(super) async fn get(operator: Operator) -> Result<Response, Failure> {
 }
 
 /// `PATCH`: the named fields change; the answer is the whole object again.
-pub(super) async fn patch(operator: Operator, body: Body) -> Result<Response, Failure> {
-    let patch = object(body).await?.into_map();
+pub(super) async fn patch(operator: Operator) -> Result<Response, Failure> {
+    let patch = operator.object()?.into_map();
     let config = operator.management()?.patch_config(&operator.project()?, &patch).await.map_err(refused)?;
     answer(StatusCode::OK, &config)
 }

@@ -1,7 +1,6 @@
 //! Who may use the Management API, and what every request of it is read with.
 
 use actors::management::{Error, Management};
-use axum::body::Body;
 use axum::extract::{FromRequestParts, Path};
 use domain::ids::ProjectRef;
 use domain::refusal::Refusal;
@@ -13,7 +12,7 @@ use uuid::Uuid;
 
 use crate::edge;
 use crate::failure::Failure;
-use crate::input::body;
+use crate::input::body::Received;
 use crate::input::object::Object;
 use crate::input::query::Query;
 use crate::management::message;
@@ -22,7 +21,8 @@ use crate::state::ApiState;
 /// Proof that a request carries the operator's token.
 pub(super) struct Operator {
     state: ApiState,
-    pub(super) query: Query,
+    query: Query,
+    body: Received,
     path: Result<PathTexts, Failure>,
 }
 
@@ -51,6 +51,15 @@ impl Operator {
         text.parse().map_err(|_| message(StatusCode::BAD_REQUEST, "the id must be a UUID"))
     }
 
+    /// The fields of the body; an empty one counts as an empty object.
+    pub(super) fn object(&self) -> Result<Object, Failure> {
+        let bytes = self.body.bytes().map_err(|failure| match failure {
+            Failure::Refused(refusal) => told(refusal),
+            other => other,
+        })?;
+        if bytes.is_empty() { Ok(Object::default()) } else { Object::parse(bytes).map_err(told) }
+    }
+
     /// Whether the query switches `name` on.
     pub(super) fn switch(&self, name: &str) -> Result<Option<bool>, Failure> {
         match self.query.get(name).map_err(told)? {
@@ -69,7 +78,8 @@ impl FromRequestParts<ApiState> for Operator {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let path = Path::from_request_parts(parts, state).await;
         let path = path.map(|Path(texts)| texts).map_err(|_| Failure::NoRoute);
-        let operator = Self { state: state.clone(), query, path };
+        let body = Received::from_request_parts(parts, state).await?;
+        let operator = Self { state: state.clone(), query, body, path };
         let unauthorized = || message(StatusCode::UNAUTHORIZED, "Unauthorized");
         let token = edge::bearer(&parts.headers).0.filter(is_well_formed).ok_or_else(unauthorized)?;
         match operator.management()?.is_operator(&token).await {
@@ -84,15 +94,6 @@ impl FromRequestParts<ApiState> for Operator {
 fn is_well_formed(token: &Secret<String>) -> bool {
     let digits = token.expose().strip_prefix("sbp_").unwrap_or_default();
     digits.len() == 40 && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-}
-
-/// The body of a request; an empty one counts as an empty object.
-pub(super) async fn object(body: Body) -> Result<Object, Failure> {
-    let bytes = body::read(body).await.map_err(|failure| match failure {
-        Failure::Refused(refusal) => told(refusal),
-        other => other,
-    })?;
-    if bytes.is_empty() { Ok(Object::default()) } else { Object::parse(&bytes).map_err(told) }
 }
 
 /// A refusal in the words of the Management API.

@@ -3,7 +3,6 @@
 //! in clear in the answer to a creation.
 
 use actors::management::{CreateProject, CreatedProject, ProjectView};
-use axum::body::Body;
 use axum::response::Response;
 use domain::ids::ProjectRef;
 use domain::project::{Project, Status};
@@ -14,7 +13,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::input::object::Object;
-use crate::management::operator::{Operator, object, refused, told};
+use crate::management::operator::{Operator, refused, told};
 use crate::management::{answer, message};
 
 /// Members that Supabase's tools send and that mean nothing here.
@@ -118,8 +117,8 @@ pub(super) async fn list(operator: Operator) -> Result<Response, Failure> {
 }
 
 /// `POST /v1/projects`: it serves as soon as it is answered.
-pub(super) async fn create(operator: Operator, body: Body) -> Result<Response, Failure> {
-    let request = parse(object(body).await?)?;
+pub(super) async fn create(operator: Operator) -> Result<Response, Failure> {
+    let request = parse(operator.object()?)?;
     let created = operator.management()?.create_project(request).await.map_err(refused)?;
     answer(StatusCode::CREATED, &shown_created(&created))
 }
@@ -168,8 +167,8 @@ pub(super) async fn get(operator: Operator) -> Result<Response, Failure> {
 }
 
 /// `PATCH /v1/projects/{ref}`: another name.
-pub(super) async fn rename(operator: Operator, body: Body) -> Result<Response, Failure> {
-    let name = object(body).await?.text("name").map_err(told)?;
+pub(super) async fn rename(operator: Operator) -> Result<Response, Failure> {
+    let name = operator.object()?.text("name").map_err(told)?;
     let view = operator.management()?.rename_project(&operator.project()?, &name).await.map_err(refused)?;
     answer(StatusCode::OK, &Short::of(&view.project))
 }
@@ -250,7 +249,8 @@ mod tests {
 
     #[test]
     fn a_creation_is_read_and_strange_members_are_named() {
-        let body = br#"{"name":"Acme","db_pass":"x","organization_slug":"o","region":null,"ref":"acme","profile":"shield",
+        let body =
+            br#"{"name":"Acme","db_pass":"x","organization_slug":"o","region":null,"ref":"acme","profile":"shield",
             "jwt_secret":"s","signing_keys":[{"kty":"oct"}],"config":{"jwt_exp":60},"database_url":"postgres://x"}"#;
         let request = parse(Object::parse(body).unwrap()).unwrap();
         assert_eq!((request.project_ref.as_deref(), request.name.as_deref()), (Some("acme"), Some("Acme")));

@@ -1,7 +1,6 @@
 //! `/v1/projects/{ref}/config/auth/signing-keys` (`contract/management.md` §2.5). Private parts go in and never come out.
 
 use actors::management::{NewSigningKeyRequest, SigningKeyView};
-use axum::body::Body;
 use axum::response::Response;
 use domain::time::Timestamp;
 use http::StatusCode;
@@ -10,8 +9,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::failure::Failure;
+use crate::management::operator::{Operator, refused, told};
 use crate::management::{answer, message};
-use crate::management::operator::{Operator, object, refused, told};
 
 #[derive(Serialize)]
 struct Key<'a> {
@@ -48,8 +47,8 @@ pub(super) async fn list(operator: Operator) -> Result<Response, Failure> {
 }
 
 /// `POST`: makes or imports a key.
-pub(super) async fn create(operator: Operator, body: Body) -> Result<Response, Failure> {
-    let mut fields = object(body).await?;
+pub(super) async fn create(operator: Operator) -> Result<Response, Failure> {
+    let mut fields = operator.object()?;
     let request = (|| {
         Ok(NewSigningKeyRequest {
             algorithm: fields.text("algorithm")?,
@@ -72,8 +71,8 @@ pub(super) async fn get(operator: Operator) -> Result<Response, Failure> {
 }
 
 /// `PATCH .../{id}`: another status; putting one in use retires the one that was.
-pub(super) async fn set_status(operator: Operator, body: Body) -> Result<Response, Failure> {
-    let status = object(body).await?.text("status").map_err(told)?;
+pub(super) async fn set_status(operator: Operator) -> Result<Response, Failure> {
+    let status = operator.object()?.text("status").map_err(told)?;
     let (project, id) = (operator.project()?, operator.id()?);
     let key = operator.management()?.set_signing_key_status(&project, id, &status).await.map_err(refused)?;
     answer(StatusCode::OK, &Key::of(&key))

@@ -13,7 +13,12 @@ const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 ///
 /// # Errors
 /// Fails where the path cannot stand in a header.
-pub(crate) fn add_headers<T>(response: &mut Response, path: &str, query: &Query, paged: &Paged<T>) -> Result<(), Failure> {
+pub(crate) fn add_headers<T>(
+    response: &mut Response,
+    path: &str,
+    query: &Query,
+    paged: &Paged<T>,
+) -> Result<(), Failure> {
     let link = link(path, query, paged.page.number, paged.last_page());
     let link = HeaderValue::try_from(link).map_err(Failure::fault)?;
     response.headers_mut().insert(TOTAL, HeaderValue::from(paged.total));
@@ -27,11 +32,7 @@ fn link(path: &str, query: &Query, current: u64, last: u64) -> String {
         query.set("page", page.to_string());
         format!("<{path}?{}>; rel=\"{relation}\"", query.encode())
     };
-    if last > current {
-        format!("{}, {}", to(current + 1, "next"), to(last, "last"))
-    } else {
-        to(last, "last")
-    }
+    if last > current { format!("{}, {}", to(current + 1, "next"), to(last, "last")) } else { to(last, "last") }
 }
 
 #[cfg(test)]

@@ -17,7 +17,8 @@ use crate::input::query::Query;
 /// Fails where `location` cannot stand in a header.
 pub(crate) fn see_other(location: &str) -> Result<Response, Failure> {
     let location = HeaderValue::try_from(location).map_err(Failure::fault)?;
-    let mut response = Response::new(Body::from("<!doctype html><title>See other</title><p>The page is elsewhere.</p>\n"));
+    let mut response =
+        Response::new(Body::from("<!doctype html><title>See other</title><p>The page is elsewhere.</p>\n"));
     *response.status_mut() = StatusCode::SEE_OTHER;
     let headers = response.headers_mut();
     headers.insert(LOCATION, location);
@@ -159,14 +160,18 @@ mod tests {
     fn a_code_travels_in_the_query() {
         let outcome = || Outcome::Code(Secret::new("the-code".to_owned()));
         assert_eq!(landing("http://localhost:3000", outcome(), true), "http://localhost:3000?code=the-code");
-        assert_eq!(landing("https://a.co/x?z=1&code=old&a=b+c", outcome(), true), "https://a.co/x?a=b+c&code=the-code&z=1");
+        assert_eq!(
+            landing("https://a.co/x?z=1&code=old&a=b+c", outcome(), true),
+            "https://a.co/x?a=b+c&code=the-code&z=1"
+        );
         assert_eq!(landing("app://cb#top", outcome(), true), "app://cb?code=the-code#top");
     }
 
     #[test]
     fn a_refusal_travels_in_the_fragment_and_for_pkce_in_the_query_too() {
         let outcome = || Outcome::Refused(Refusal::LinkExpired);
-        let fragment = "error=access_denied&error_code=otp_expired&error_description=Email+link+is+invalid+or+has+expired&sb=";
+        let fragment =
+            "error=access_denied&error_code=otp_expired&error_description=Email+link+is+invalid+or+has+expired&sb=";
         assert_eq!(landing("https://a.co/?x=1", outcome(), false), format!("https://a.co/?x=1#{fragment}"));
         assert_eq!(
             landing("https://a.co/?x=1&error=mine#old", outcome(), true),

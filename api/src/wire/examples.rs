@@ -31,6 +31,7 @@ pub(crate) fn user() -> User {
         phone: None,
         email_confirmed_at: Some(at()),
         phone_confirmed_at: None,
+        confirmed_at: Some(at()),
         invited_at: None,
         confirmation_sent_at: None,
         recovery_sent_at: None,

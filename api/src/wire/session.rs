@@ -73,7 +73,8 @@ mod tests {
     fn a_list_marks_the_session_that_asks() {
         let mine = examples::session();
         let page = Page { number: 1, size: 50 };
-        let other = session::Session { id: SessionId(uuid::Uuid::nil()), user_agent: None, ip: None, ..examples::session() };
+        let other =
+            session::Session { id: SessionId(uuid::Uuid::nil()), user_agent: None, ip: None, ..examples::session() };
         let current = Some(mine.id);
         let sessions = Paged { items: vec![mine, other], total: 2, page };
         let listing = Listing { user: examples::user().id, current, sessions };

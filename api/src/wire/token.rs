@@ -70,10 +70,8 @@ fn answer_with(issued: &IssuedSession, user: User<'_>) -> Result<Response, Failu
 }
 
 fn headers(issued: &IssuedSession) -> Vec<(&'static str, String)> {
-    let mut headers = vec![
-        ("sb-auth-user-id", issued.user.id.to_string()),
-        ("sb-auth-session-id", issued.session.id.to_string()),
-    ];
+    let mut headers =
+        vec![("sb-auth-user-id", issued.user.id.to_string()), ("sb-auth-session-id", issued.session.id.to_string())];
     headers.push(match issued.session.refresh_token_counter {
         Some(counter) => ("sb-auth-refresh-token-counter", counter.to_string()),
         None => ("sb-auth-refresh-token-prefix", issued.refresh_token.expose().chars().take(5).collect()),
@@ -131,8 +129,7 @@ mod tests {
             ]
         );
         issued.session.refresh_token_counter = None;
-        issued.rotation =
-            Some(Rotation { reused: true, reuse_causes: vec!["concurrent-refresh", "fail-to-save"] });
+        issued.rotation = Some(Rotation { reused: true, reuse_causes: vec!["concurrent-refresh", "fail-to-save"] });
         assert_eq!(
             headers(&issued).split_off(2),
             [

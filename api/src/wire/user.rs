@@ -66,7 +66,7 @@ impl<'a> User<'a> {
             phone: user.phone.as_deref().unwrap_or_default(),
             phone_confirmed_at: user.phone_confirmed_at,
             confirmation_sent_at: user.confirmation_sent_at,
-            confirmed_at: user.confirmed_at(),
+            confirmed_at: user.confirmed_at,
             recovery_sent_at: user.recovery_sent_at,
             new_email: &user.email_change,
             email_change_sent_at: user.email_change_sent_at,
@@ -202,14 +202,41 @@ mod tests {
         let shown: serde_json::Value = serde_json::from_str(&text(&User::of(&user))).unwrap();
         assert_eq!(shown["new_email"], "new@b.co");
         assert_eq!(shown["factors"][0]["last_challenged_at"], serde_json::Value::Null);
-        let order = ["id", "aud", "role", "email", "email_confirmed_at", "invited_at", "phone", "phone_confirmed_at",
-            "confirmation_sent_at", "confirmed_at", "recovery_sent_at", "new_email", "email_change_sent_at", "new_phone",
-            "phone_change_sent_at", "reauthentication_sent_at", "last_sign_in_at", "app_metadata", "user_metadata", "factors",
-            "identities", "created_at", "updated_at", "banned_until", "deleted_at", "is_anonymous"];
+        let order = [
+            "id",
+            "aud",
+            "role",
+            "email",
+            "email_confirmed_at",
+            "invited_at",
+            "phone",
+            "phone_confirmed_at",
+            "confirmation_sent_at",
+            "confirmed_at",
+            "recovery_sent_at",
+            "new_email",
+            "email_change_sent_at",
+            "new_phone",
+            "phone_change_sent_at",
+            "reauthentication_sent_at",
+            "last_sign_in_at",
+            "app_metadata",
+            "user_metadata",
+            "factors",
+            "identities",
+            "created_at",
+            "updated_at",
+            "banned_until",
+            "deleted_at",
+            "is_anonymous",
+        ];
         let user = User { factors: Vec::new(), identities: None, ..User::of(&user) };
         let text = text(&user);
-        let places: Vec<_> =
-            order.iter().filter(|key| **key != "factors").map(|key| text.find(&format!("\"{key}\":")).unwrap()).collect();
+        let places: Vec<_> = order
+            .iter()
+            .filter(|key| **key != "factors")
+            .map(|key| text.find(&format!("\"{key}\":")).unwrap())
+            .collect();
         assert!(places.is_sorted(), "{text}");
     }
 

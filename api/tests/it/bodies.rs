@@ -1,8 +1,14 @@
 //! Bodies as recorded: what is no JSON object, what is too long, what is a form.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use domain::refusal::Refusal;
 use domain::{sign_in, signup, verify};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::support::{FakeRuntime, TestEdge};
 
@@ -40,7 +46,10 @@ async fn what_is_not_one_object_is_bad_json() {
 
 #[tokio::test]
 async fn null_is_an_empty_object() {
-    assert_eq!(edge().post("/token?grant_type=password", "null").await.refusal(), (400, "validation_failed".to_owned()));
+    assert_eq!(
+        edge().post("/token?grant_type=password", "null").await.refusal(),
+        (400, "validation_failed".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -98,4 +107,52 @@ async fn the_shape_of_an_error_follows_the_version_header() {
     let legacy = answer("latest").await;
     assert_eq!(legacy.text, r#"{"code":400,"error_code":"validation_failed","msg":"missing email or phone"}"#);
     assert_eq!(legacy.header("x-supabase-api-version"), None);
+}
+
+#[tokio::test]
+async fn a_request_is_read_to_its_end_before_it_is_answered() {
+    let address = edge().listen().await;
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    // Nothing on these routes looks at the body, yet the connection serves the next request.
+    for path in ["/otp", "/settings", "/otp"] {
+        let head = format!("POST /p/acme/auth/v1{path} HTTP/1.1\r\nhost: x\r\ncontent-length: 14\r\n\r\n");
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 1024];
+        let early = timeout(Duration::from_millis(50), connection.read(&mut answer)).await;
+        assert!(early.is_err(), "answered before the body came");
+        connection.write_all(b"{\"email\":\"a\"} ").await.unwrap();
+        let length = connection.read(&mut answer).await.unwrap();
+        let text = String::from_utf8_lossy(&answer[..length]).into_owned();
+        assert!(text.starts_with("HTTP/1.1 40"), "{path}: {text}");
+        assert!(!text.to_ascii_lowercase().contains("connection: close"), "{path}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn broken_framing_is_answered_400_and_ends_the_connection() {
+    let address = edge().listen().await;
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let request = "POST /p/acme/auth/v1/signup HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n";
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("bad_json"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_request_of_two_lengths_is_the_last_of_its_connection() {
+    let address = edge().listen().await;
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    // What a front that believes the content length takes for the next request must not be answered.
+    let smuggled = "GET /p/acme/auth/v1/settings HTTP/1.1\r\nhost: x\r\n\r\n";
+    let request = format!(
+        "POST /p/acme/auth/v1/signup HTTP/1.1\r\nhost: x\r\ncontent-length: 7\r\ntransfer-encoding: chunked\r\n\r\n\
+         2\r\n{{}}\r\n0\r\n\r\n{smuggled}"
+    );
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+    assert!(answer.to_ascii_lowercase().contains("connection: close"), "{answer}");
 }

@@ -41,7 +41,9 @@ async fn paths_and_methods_are_told_only_to_a_good_token() {
 #[tokio::test]
 async fn the_allowed_methods_of_a_route_are_named_behind_the_gate() {
     let edge = edge();
-    for (path, allow) in [("/user", "GET, PUT"), ("/admin/users", "GET, POST"), ("/admin/users/abc", "DELETE, GET, PUT")] {
+    for (path, allow) in
+        [("/user", "GET, PUT"), ("/admin/users", "GET, POST"), ("/admin/users/abc", "DELETE, GET, PUT")]
+    {
         assert_eq!(edge.ask("PATCH", path, &GOOD, "").await.header("allow"), Some(allow), "{path}");
         assert_eq!(edge.ask("PATCH", path, &[], "").await.header("allow"), None, "{path}");
     }
@@ -50,7 +52,9 @@ async fn the_allowed_methods_of_a_route_are_named_behind_the_gate() {
 #[tokio::test]
 async fn a_bad_body_is_told_only_to_a_good_token() {
     let edge = edge();
-    for (method, path) in [("PUT", "/user"), ("POST", "/admin/users"), ("PUT", "/admin/users/abc"), ("DELETE", "/admin/users/abc")] {
+    for (method, path) in
+        [("PUT", "/user"), ("POST", "/admin/users"), ("PUT", "/admin/users/abc"), ("DELETE", "/admin/users/abc")]
+    {
         assert_eq!(edge.ask(method, path, &[], "{").await.refusal(), (401, "no_authorization".to_owned()), "{path}");
         assert_eq!(edge.ask(method, path, &BAD, "{").await.refusal(), (403, "bad_jwt".to_owned()), "{path}");
         assert_eq!(edge.ask(method, path, &GOOD, "{").await.refusal(), (400, "bad_json".to_owned()), "{path}");

@@ -28,7 +28,8 @@ impl MailStore for OneMail {
 
     fn message(&self, _: MailScope, id: &str) -> Option<Value> {
         let html = "<a href=\"http://127.0.0.1:8000/p/acme/auth/v1/verify?token=t&amp;type=signup\">Confirm</a><script>alert(1)</script>";
-        (id == "abc" || id == "latest").then(|| json!({"ID": "abc", "Subject": "Confirm <you>", "HTML": html, "Text": "Hello"}))
+        (id == "abc" || id == "latest")
+            .then(|| json!({"ID": "abc", "Subject": "Confirm <you>", "HTML": html, "Text": "Hello"}))
     }
 
     fn set_read(&self, _: MailScope, ids: &[String], read: bool) {

@@ -115,7 +115,10 @@ async fn a_browser_may_not_carry_a_secret_key() {
     let (edge, _) = edge(facts());
     for header in [("apikey", "sb_secret_x"), ("authorization", "Bearer sb_secret_x")] {
         let answer = edge.send(request("/p/acme/auth/v1/health", &[browser, header])).await;
-        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (401, r#"{"message":"Forbidden use of secret API key in browser"}"#));
+        assert_eq!(
+            (answer.status.as_u16(), answer.text.as_str()),
+            (401, r#"{"message":"Forbidden use of secret API key in browser"}"#)
+        );
         let answer = edge.send(request("/p/acme/auth/v1/health", &[("user-agent", "node"), header])).await;
         assert_eq!(answer.status, 200);
     }

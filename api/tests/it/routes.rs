@@ -18,7 +18,15 @@ fn edge() -> TestEdge {
 #[tokio::test]
 async fn unknown_paths_answer_plain_text() {
     let edge = edge();
-    for (method, path) in [("GET", "/nope"), ("POST", "/signups"), ("GET", "/"), ("GET", ""), ("POST", "/token/"), ("POST", "/logout/"), ("GET", "/settings/")] {
+    for (method, path) in [
+        ("GET", "/nope"),
+        ("POST", "/signups"),
+        ("GET", "/"),
+        ("GET", ""),
+        ("POST", "/token/"),
+        ("POST", "/logout/"),
+        ("GET", "/settings/"),
+    ] {
         let answer = edge.ask(method, path, &[], "{}").await;
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (404, "404 page not found\n"), "{path}");
         assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"), "{path}");
@@ -63,7 +71,10 @@ async fn documents_may_be_kept_and_other_answers_may_not() {
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
     }
     assert_eq!(edge.get("/settings").await.text, r#"{"document":"Settings"}"#);
-    assert_eq!(edge.get("/.well-known/oauth-authorization-server").await.refusal(), (404, "feature_disabled".to_owned()));
+    assert_eq!(
+        edge.get("/.well-known/oauth-authorization-server").await.refusal(),
+        (404, "feature_disabled".to_owned())
+    );
     assert_eq!(edge.get("/.well-known/nope").await.text, "404 page not found\n");
 }
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 use actors::Operation;
 use actors::management::Management;
 use api::failure::Failure;
-use api::runtime::{Ask, Call, Facts, Projects};
 use api::mail::MailStore;
 use api::metrics::{MetricSource, Reading};
+use api::runtime::{Ask, Call, Facts, Projects};
 use api::{ApiState, Cors, Parts};
 use async_trait::async_trait;
 use axum::Router;
@@ -217,8 +217,23 @@ impl TestEdge {
         Answered { status: parts.status, headers: parts.headers, text }
     }
 
+    /// Serves the router on a port of this machine.
+    pub(crate) async fn listen(&self) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = self.0.clone().into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        address
+    }
+
     /// A request to the project `acme` with the path below `/auth/v1`.
-    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answered {
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answered {
         let mut request = Request::builder().method(method).uri(format!("/p/acme/auth/v1{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);

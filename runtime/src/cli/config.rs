@@ -102,7 +102,7 @@ pub(super) async fn run(connection: &Arguments, action: Action) -> Result<(), Fa
             if json {
                 return output::json(&versions);
             }
-            let columns = ["version", "author", "created_at"];
+            let columns = ["version", "created_at"];
             let rows = output::list(&versions).iter().map(|version| columns.map(|name| field(version, name)).to_vec());
             output::table(&columns, rows.collect())
         }

@@ -107,7 +107,9 @@ impl KeyStatus {
 
     /// Reads the stored word.
     pub fn from_stored(text: &str) -> Option<Self> {
-        [Self::InUse, Self::Standby, Self::PreviouslyUsed, Self::Revoked].into_iter().find(|status| status.as_str() == text)
+        [Self::InUse, Self::Standby, Self::PreviouslyUsed, Self::Revoked]
+            .into_iter()
+            .find(|status| status.as_str() == text)
     }
 }
 

@@ -63,7 +63,11 @@ fn bundle(f: &Fixture, name: &str) -> Bundle {
     };
     Bundle {
         project,
-        config: ConfigVersion { version: 1, values: object(json!({ "site_url": "https://a", "n": 1 })), created_at: t(1) },
+        config: ConfigVersion {
+            version: 1,
+            values: object(json!({ "site_url": "https://a", "n": 1 })),
+            created_at: t(1),
+        },
         signing_keys: vec![signing_key(f, KeyStatus::InUse, 1)],
         api_keys: vec![api_key(f, "publishable", "default"), api_key(f, "secret", "default")],
         secrets: vec![("jwt_secret".to_owned(), secret("a")), ("project_key".to_owned(), secret("b"))],
@@ -90,7 +94,10 @@ async fn a_project_is_made_whole(f: Fixture) {
     assert_eq!((read.project.name.as_str(), read.project.created_at), ("A project", t(1)));
     assert_eq!(read.config, new.config);
     let key = &read.signing_keys[0];
-    assert_eq!((key.id, key.status, &key.public_jwk), (new.signing_keys[0].id, KeyStatus::InUse, &new.signing_keys[0].public_jwk));
+    assert_eq!(
+        (key.id, key.status, &key.public_jwk),
+        (new.signing_keys[0].id, KeyStatus::InUse, &new.signing_keys[0].public_jwk)
+    );
     assert_eq!((key.sealed.expose().as_str(), key.algorithm.as_str(), key.updated_at), ("sealed key", "ES256", t(1)));
     let kinds: Vec<_> = read.api_keys.iter().map(|key| (key.kind.as_str(), key.name.as_str())).collect();
     assert_eq!(kinds, [("publishable", "default"), ("secret", "default")]);

@@ -14,8 +14,8 @@ use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use storage::{
-    AuditEntry, ControlStore, Database, NewIdentity, NewRefreshToken, NewSession, NewUser, OpenSession, Placement, ReadUser, SignUp,
-    TenantStore,
+    AuditEntry, ControlStore, Database, NewIdentity, NewRefreshToken, NewSession, NewUser, OpenSession, Placement,
+    ReadUser, SignUp, TenantStore,
 };
 use uuid::Uuid;
 

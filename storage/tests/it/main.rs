@@ -1,21 +1,42 @@
 //! What every repository method promises, on SQLite always and on PostgreSQL where a server is named.
 
+#[cfg(test)]
 #[macro_use]
 mod fixture;
 
+#[cfg(test)]
 mod control;
+#[cfg(test)]
 mod credentials;
+#[cfg(test)]
 mod end_sessions;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
 mod flow_states;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
 mod one_time_tokens;
+#[cfg(test)]
 mod open_session;
+#[cfg(test)]
 mod outbox;
+#[cfg(test)]
+mod purge;
+#[cfg(test)]
 mod refresh_tokens;
+#[cfg(test)]
 mod rotate_session;
+#[cfg(test)]
 mod sessions;
+#[cfg(test)]
 mod sign_up;
+#[cfg(test)]
 mod sweep;
+#[cfg(test)]
 mod tenancy;
+#[cfg(test)]
 mod users;
+#[cfg(test)]
+mod bench_tmp;

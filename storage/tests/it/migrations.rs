@@ -172,8 +172,13 @@ async fn functions_read_the_settings_of_the_request() {
     assert!(nulls);
     let id = "11111111-2222-4333-8444-555555555555";
     let claims = format!(r#"{{"sub":"{id}","role":"authenticated","email":"ada@example.com"}}"#);
-    let facts = "select auth.uid()::text || ' ' || auth.role() || ' ' || auth.email() || ' ' || (auth.jwt() ->> 'role')";
-    sqlx::query("select set_config('request.jwt.claims', $1, false)").bind(&claims).execute(&mut connection).await.unwrap();
+    let facts =
+        "select auth.uid()::text || ' ' || auth.role() || ' ' || auth.email() || ' ' || (auth.jwt() ->> 'role')";
+    sqlx::query("select set_config('request.jwt.claims', $1, false)")
+        .bind(&claims)
+        .execute(&mut connection)
+        .await
+        .unwrap();
     assert_eq!(texts(&mut connection, facts).await, [format!("{id} authenticated ada@example.com authenticated")]);
     sqlx::query("select set_config('request.jwt.claim.role', 'anon', false)").execute(&mut connection).await.unwrap();
     assert_eq!(texts(&mut connection, "select auth.role()").await, ["anon"]);

@@ -39,7 +39,10 @@ async fn rotating_answers_what_a_read_then_finds(f: Fixture) {
     assert_eq!(f.read(&store, user, session).await, rotated);
     assert_eq!(rotated.user.identities.len(), 1);
     let session = rotated.session.unwrap();
-    assert_eq!((session.refresh_token_counter, session.refreshed_at, session.updated_at), (Some(1), Some(t(10)), t(10)));
+    assert_eq!(
+        (session.refresh_token_counter, session.refreshed_at, session.updated_at),
+        (Some(1), Some(t(10)), t(10))
+    );
     assert_eq!((session.user_agent.as_deref(), session.ip.as_deref()), (Some("newer agent"), Some("2001:db8::7")));
     assert_eq!((session.created_at, session.amr.len()), (t(1), 1));
     let again = RotateSession { next_counter: 1, user_agent: None, ip: None, ..rotate(&f, session.id, 1) };

@@ -22,7 +22,10 @@ async fn a_session_reads_back_with_its_method(f: Fixture) {
     assert_eq!((made.id, made.user_id, made.created_at, made.updated_at), (new.id, user, t(2), t(2)));
     assert_eq!((made.refreshed_at, made.not_after, made.factor_id, made.tag.as_deref()), (None, None, None, None));
     assert_eq!((made.user_agent.as_deref(), made.ip.as_deref()), (Some("agent"), Some("192.0.2.7")));
-    assert_eq!((made.aal, made.refresh_token_counter, made.refresh_token_hmac_key.as_deref()), (Aal::Aal1, Some(0), None));
+    assert_eq!(
+        (made.aal, made.refresh_token_counter, made.refresh_token_hmac_key.as_deref()),
+        (Aal::Aal1, Some(0), None)
+    );
     assert_eq!((made.amr[0].method.as_str(), made.amr[0].at, made.amr.len()), ("password", t(2), 1));
 
     let read = f.read(&store, user, new.id).await;

@@ -3,8 +3,8 @@
 use domain::ids::{SessionId, UserId};
 use domain::user::Metadata;
 use storage::{
-    ChallengeMethod, Contact, EndSessions, ListUsers, NewFlowState, NewOneTimeToken, OpenSession, RotateSession, SoftDelete, StoreError,
-    TenantStore, TokenKind, UserChanges, Which,
+    ChallengeMethod, Contact, EndSessions, ListUsers, NewFlowState, NewOneTimeToken, OpenSession, RotateSession,
+    SoftDelete, StoreError, TenantStore, TokenKind, UserChanges, Which,
 };
 use uuid::Uuid;
 
@@ -62,7 +62,15 @@ fn end(user: UserId, bearer_session: Option<SessionId>, which: Which) -> EndSess
 }
 
 fn rotation(session: SessionId) -> RotateSession {
-    RotateSession { session, expected_counter: 0, next_counter: 1, user_agent: None, ip: None, audit: vec![], now: t(2) }
+    RotateSession {
+        session,
+        expected_counter: 0,
+        next_counter: 1,
+        user_agent: None,
+        ip: None,
+        audit: vec![],
+        now: t(2),
+    }
 }
 
 async fn nothing_is_seen_from_another_project(f: Fixture) {
@@ -80,7 +88,8 @@ async fn nothing_is_seen_from_another_project(f: Fixture) {
         assert!(stranger.find_credentials(&contact, "authenticated").await.unwrap().is_none());
         assert!(stranger.find_account(&contact, "authenticated").await.unwrap().is_none());
     }
-    let all = ListUsers { aud: "authenticated".to_owned(), filter: String::new(), ascending: true, limit: 9, offset: 0 };
+    let all =
+        ListUsers { aud: "authenticated".to_owned(), filter: String::new(), ascending: true, limit: 9, offset: 0 };
     assert_eq!(stranger.list_users(all).await.unwrap(), (vec![], 0));
 
     let mut tx = stranger.begin().await.unwrap();
@@ -111,7 +120,8 @@ async fn nothing_is_changed_from_another_project(f: Fixture) {
     assert_eq!(stranger.end_sessions(end(own, None, Which::One(session))).await.unwrap().ended, []);
     assert!(!stranger.end_sessions(end(own, Some(session), Which::All)).await.unwrap().session_exists);
     assert!(stranger.rotate_session(rotation(session)).await.unwrap().is_none());
-    let open = OpenSession { session: f.new_session(user), verified_hash: None, upgraded_hash: None, audit: None, now: t(2) };
+    let open =
+        OpenSession { session: f.new_session(user), verified_hash: None, upgraded_hash: None, audit: None, now: t(2) };
     assert!(stranger.open_session(open).await.unwrap().is_none());
 
     let mut tx = stranger.begin().await.unwrap();

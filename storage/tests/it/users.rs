@@ -46,6 +46,7 @@ async fn what_is_written_reads_back(f: Fixture) {
         phone: user.phone,
         email_confirmed_at: Some(t(1)),
         phone_confirmed_at: Some(t(2)),
+        confirmed_at: Some(t(1)),
         invited_at: Some(t(3)),
         confirmation_sent_at: None,
         recovery_sent_at: None,
@@ -70,7 +71,10 @@ async fn what_is_written_reads_back(f: Fixture) {
     assert_eq!(read, expected);
     let [first, last] = identities.as_slice() else { panic!("{identities:?}") };
     assert_eq!((first.id, &first.data, first.created_at), (identity.id, &identity.data, t(9)));
-    assert_eq!((first.user_id, &first.provider_id, first.last_sign_in_at), (user.id, &identity.provider_id, Some(t(1))));
+    assert_eq!(
+        (first.user_id, &first.provider_id, first.last_sign_in_at),
+        (user.id, &identity.provider_id, Some(t(1)))
+    );
     assert_eq!(last.provider, "google");
 
     let mut tx = store.begin().await.unwrap();
@@ -99,6 +103,7 @@ async fn every_column_can_change_alone(f: Fixture) {
     macro_rules! changes {
         ($($column:ident: $value:expr => $read:expr;)+) => {$(
             expected.$column = $read;
+            expected.confirmed_at = expected.email_confirmed_at;
             let changes = UserChanges { $column: Some($value), ..UserChanges::default() };
             assert_eq!(change(&store, &expected, changes).await, expected, stringify!($column));
         )+};
@@ -294,9 +299,23 @@ async fn rows_of_other_programs_may_hold_null(f: Fixture) {
     let store = f.tenant();
     let id = f.user(&store, "ada@example.com").await;
     let columns = [
-        "aud", "role", "email", "encrypted_password", "confirmation_token", "recovery_token", "email_change_token_new",
-        "email_change", "raw_app_meta_data", "raw_user_meta_data", "created_at", "updated_at", "phone_change",
-        "phone_change_token", "email_change_token_current", "email_change_confirm_status", "reauthentication_token",
+        "aud",
+        "role",
+        "email",
+        "encrypted_password",
+        "confirmation_token",
+        "recovery_token",
+        "email_change_token_new",
+        "email_change",
+        "raw_app_meta_data",
+        "raw_user_meta_data",
+        "created_at",
+        "updated_at",
+        "phone_change",
+        "phone_change_token",
+        "email_change_token_current",
+        "email_change_confirm_status",
+        "reauthentication_token",
     ];
     let set: Vec<String> = columns.iter().map(|column| format!("{column} = null")).collect();
     f.write(&format!("update auth.users set {}", set.join(", "))).await;

@@ -38,6 +38,7 @@ pub(crate) fn user() -> User {
         phone: None,
         email_confirmed_at: None,
         phone_confirmed_at: None,
+        confirmed_at: None,
         invited_at: None,
         confirmation_sent_at: None,
         recovery_sent_at: None,

@@ -43,7 +43,7 @@ impl Entropy for TestEntropy {
     fn fill(&self, buffer: &mut [u8]) {
         for chunk in buffer.chunks_mut(8) {
             let next = self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
-            chunk.copy_from_slice(&next[..chunk.len()]);
+            chunk.iter_mut().zip(next).for_each(|(byte, random)| *byte = random);
         }
     }
 }

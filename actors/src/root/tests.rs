@@ -1,0 +1,158 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use cluster::{Cluster, Invalidation};
+use crypto::seal::MasterKey;
+use domain::entropy::Entropy;
+use domain::ids::{ProjectId, ProjectRef};
+use domain::time::{Clock, Timestamp};
+use flows::mail::{Deliver, Delivery};
+use flows::{Services, Tenant, TenantSource};
+use storage::{OutboxRow, StoreError};
+
+use super::*;
+use crate::error::AskError;
+use crate::invalidation::Changes;
+use crate::kit::spawn_root;
+use crate::limits::Limits;
+use crate::registry::RegistryMessage;
+use crate::runtime::shard_number;
+use crate::stats::Stats;
+
+/// Everything that has to be there and does nothing.
+#[derive(Default)]
+struct Nothing(AtomicU64);
+
+impl Clock for Nothing {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix(1_780_000_000)
+    }
+}
+
+impl Entropy for Nothing {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill_with(|| self.0.fetch_add(1, Ordering::Relaxed).to_le_bytes()[0]);
+    }
+}
+
+#[async_trait]
+impl TenantSource for Nothing {
+    async fn load(&self, _: &ProjectRef) -> flows::Result<Option<Tenant>> {
+        Ok(None)
+    }
+
+    async fn project_ref(&self, _: ProjectId) -> flows::Result<Option<ProjectRef>> {
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl Changes for Nothing {
+    async fn latest(&self) -> Result<i64, StoreError> {
+        Ok(0)
+    }
+
+    async fn after(&self, _: i64, _: u32) -> Result<Vec<(i64, Invalidation)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn forget_before(&self, _: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+#[async_trait]
+impl Deliver for Nothing {
+    async fn deliver(&self, _: &OutboxRow) -> Delivery {
+        Delivery::Done
+    }
+}
+
+struct World {
+    shared: Arc<Shared>,
+    root: Address<RootMessage>,
+    running: tokio::task::JoinHandle<()>,
+}
+
+impl World {
+    async fn start() -> Self {
+        let nothing = Arc::new(Nothing::default());
+        let (hashing, waker) = (Hashing::default(), Waker::default());
+        let services = Arc::new(Services {
+            clock: Arc::clone(&nothing) as Arc<dyn Clock>,
+            entropy: Arc::clone(&nothing) as Arc<dyn Entropy>,
+            hasher: Arc::new(hashing.clone()),
+            cluster: Cluster::in_process(),
+            master_key: Arc::new(MasterKey::generate(&*nothing)),
+            outbox: Arc::new(waker.clone()),
+        });
+        let (limits, stats) = (Limits::default(), Arc::new(Stats::default()));
+        let deliver = Arc::clone(&nothing) as Arc<dyn Deliver>;
+        let courier = Courier::new(deliver, Arc::clone(&services.clock), Arc::clone(&stats), &limits);
+        let shared = Arc::new(Shared::new(limits, stats, services, Arc::clone(&nothing) as Arc<dyn TenantSource>, nothing));
+        let plan = Plan { shared: Arc::clone(&shared), hashing, waker, courier, ledgers: Arc::new(Vec::new) };
+        let (root, running) = spawn_root(Root::new(plan, watch::Sender::new(Health::Running))).await.unwrap();
+        let (ready, started) = oneshot::channel();
+        assert!(root.send(RootMessage::Ready(ready)).is_ok());
+        started.await.unwrap();
+        Self { shared, root, running }
+    }
+
+    async fn activate(&self, project: &ProjectRef) -> Option<AskError> {
+        let (parked, answer) = oneshot::channel();
+        let post = self.shared.shard_of(project).unwrap();
+        assert!(post.send(RegistryMessage::Activate(project.clone(), parked)).is_ok(), "nobody serves the shard");
+        answer.await.unwrap().err()
+    }
+
+    /// Kills one of the root's children.
+    async fn kill_shard(&self, number: usize) {
+        let crashes = self.shared.stats.actor_crashes.read();
+        self.shared.shard(number).unwrap().address().unwrap().lifeline().gone(Duration::ZERO).await;
+        while self.shared.stats.actor_crashes.read() == crashes {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_shard_that_crashes_is_started_again() {
+    let world = World::start().await;
+    let project: ProjectRef = "one".parse().unwrap();
+    for _ in 0..3 {
+        assert!(matches!(world.activate(&project).await, Some(AskError::UnknownProject)));
+        world.kill_shard(shard_number(&project)).await;
+    }
+    assert!(matches!(world.activate(&project).await, Some(AskError::UnknownProject)));
+    assert!(!world.running.is_finished());
+    world.root.drain();
+    world.running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_root_ends_when_its_services_keep_crashing() {
+    let world = World::start().await;
+    for number in 0..9 {
+        world.kill_shard(number).await;
+        assert!(!world.running.is_finished(), "crash {number}");
+    }
+    world.kill_shard(9).await;
+    world.running.await.unwrap();
+    assert!(
+        world.shared.shard(0).unwrap().address().is_some_and(|shard| !shard.is_open()),
+        "nothing outlives the root"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn crashes_that_lie_far_apart_end_nothing() {
+    let world = World::start().await;
+    for number in 0..15 {
+        world.kill_shard(number).await;
+        tokio::time::sleep(Duration::from_secs(61)).await;
+    }
+    assert!(!world.running.is_finished());
+}
