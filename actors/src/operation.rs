@@ -7,7 +7,7 @@ use domain::time::Timestamp;
 use flows::{Context, Tenant};
 
 /// Where an operation runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
     /// In the tenant actor, from the snapshot, at once. Never for work that waits.
     Snapshot,

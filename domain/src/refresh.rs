@@ -17,6 +17,20 @@ pub struct Request {
     pub refresh_token: Secret<String>,
 }
 
+/// Whether the account may have a new token at all (§10.3 step 3).
+///
+/// # Errors
+/// Deleted, or banned.
+pub fn check_account(user: &User, now: Timestamp) -> Result<(), Refusal> {
+    if user.deleted_at.is_some() {
+        return Err(Refusal::RefreshTokenNotFound);
+    }
+    if user.is_banned(now) {
+        return Err(Refusal::RefreshUserBanned);
+    }
+    Ok(())
+}
+
 /// Whether the session has not come to its end (§10.4). `last_use` is its last refresh as the caller knows it.
 ///
 /// # Errors

@@ -83,6 +83,7 @@ async fn read(ctx: &Context, token: &Bound) -> Result<(Session, User)> {
 }
 
 async fn decide(ctx: &Context, token: &Bound, session: &Session, user: &User) -> Result<Verdict> {
+    refresh::check_account(user, ctx.now)?;
     refresh::still_valid(session, session.last_refresh(), user, ctx.policy(), ctx.now)?;
     if ctx.policy().sessions_single_per_user {
         let others = ctx.store().list_sessions(user.id).await?;

@@ -20,6 +20,7 @@ pub(crate) async fn refresh_stored(ctx: &Context, token: Secret<String>) -> Resu
     let mut tx = ctx.store().begin().await?;
     let presented = tx.refresh_tokens().lock(token.expose()).await?.ok_or(Refusal::RefreshTokenNotFound)?;
     let user = tx.users().read(presented.user_id).await?.ok_or(Refusal::RefreshTokenNotFound)?;
+    refresh::check_account(&user, ctx.now)?;
     let locked = match presented.session_id {
         Some(session) => tx.sessions().lock(session).await?,
         None => None,

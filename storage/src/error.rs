@@ -39,12 +39,11 @@ impl StoreError {
         Self::Busy(Arc::from(Box::<dyn Error + Send + Sync>::from(what)))
     }
 
-    /// Whether the database cannot be spoken to at all, so that asking again at once would only make everybody wait longer.
+    /// Whether the whole database is out of reach, so that asking again at once would only make everybody wait longer; a request that
+    /// only got in another's way is not.
     pub(crate) fn is_out_of_reach(&self) -> bool {
         let (Self::Busy(cause) | Self::Unknown(cause)) = self else { return false };
-        cause.downcast_ref::<sqlx::Error>().is_none_or(|error| {
-            connection_lost(error) || matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
-        })
+        cause.downcast_ref::<sqlx::Error>().is_none_or(|error| !contention(error))
     }
 
     /// The class of an error that COMMIT answered: a server that said no has rolled back, a cut line says nothing.
@@ -73,6 +72,12 @@ pub(crate) fn connection_lost(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Serialisation failure, deadlock, lock timeout: all of PostgreSQL. On SQLite who waits for a lock waits for the only one.
+fn contention(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("40001" | "40P01" | "55P03"))
+}
+
 fn worth_another_try(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Tls(_) => true,
@@ -80,15 +85,11 @@ fn worth_another_try(error: &sqlx::Error) -> bool {
             let code = refusal.code().unwrap_or_default();
             // SQLITE_BUSY and SQLITE_LOCKED with their extended codes.
             let sqlite_busy = code.len() < 5 && code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6));
-            let postgres_busy = code.len() == 5
-                && (matches!(
-                    &*code,
-                    // serialisation, deadlock, lock timeout, cancelled, starting up, in recovery, read-only after a fail-over,
-                    // idle in transaction for too long
-                    "40001" | "40P01" | "55P03" | "57014" | "57P03" | "25006" | "25P03"
-                ) || code.starts_with("08")
-                    || code.starts_with("53"));
-            sqlite_busy || postgres_busy
+            // Cancelled, starting up, in recovery, read-only after a fail-over, idle in transaction for too long; then lost connections
+            // and exhausted resources by class.
+            let postgres_busy = matches!(&*code, "57014" | "57P03" | "25006" | "25P03")
+                || code.len() == 5 && (code.starts_with("08") || code.starts_with("53"));
+            sqlite_busy || postgres_busy || contention(error)
         }
         _ => false,
     }

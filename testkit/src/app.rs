@@ -1,20 +1,21 @@
 //! The gateway, put together for a test.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actors::{Limits, Parts, Runtime, RuntimeHandle};
+use api::ApiState;
 use axum::Router;
 use cluster::Cluster;
 use crypto::seal::MasterKey;
 use domain::config::Defaults;
 use domain::ids::ProjectRef;
-use domain::time::Clock;
 use flows::mail::MailDeliverer;
 use flows::management::{CreateProject, Management, ProjectUrls};
 use flows::{ControlSource, Databases, Services};
 use http::Method;
-use outbound::SmtpTransport;
-use outbound::mailbox::{self, Mailbox};
+use outbound::RecordingTransport;
+use outbound::mailbox::Mailbox;
 use serde_json::{Map, Value, json};
 use storage::{ControlStore, Database};
 
@@ -94,23 +95,31 @@ impl TestApp {
         let runtime = Runtime::new(Limits::default());
         let services = Arc::new(Services {
             clock: clock.clone(),
-            entropy,
+            entropy: entropy.clone(),
             hasher: runtime.hasher(),
             cluster: cluster.clone(),
             master_key,
             outbox: runtime.outbox(),
         });
-        let mailbox = Arc::new(Mailbox::new(mailbox::Limits::default()));
+        let mailbox = Arc::new(Mailbox::default());
         let deliver = Arc::new(MailDeliverer {
             tenants: source.clone(),
             services: Arc::clone(&services),
-            transport: Arc::new(SmtpTransport::default()),
+            transport: Arc::new(RecordingTransport::new()),
             mailbox: Some(Arc::clone(&mailbox)),
         });
         let parts = Parts { services, source, deliver, management };
         let handle = runtime.start(parts).await.unwrap();
-        let management = handle.management();
-        let router = api::router(api::ApiState::new(handle.clone()));
+        let management = handle.manage().clone();
+        let router = api::router(ApiState::new(api::Parts {
+            runtime: Arc::new(handle.clone()),
+            mailbox: None,
+            entropy,
+            domain: "localhost".to_owned(),
+            trusted_proxies: Vec::new(),
+            deadline: Duration::from_secs(30),
+            metric_sources: Vec::new(),
+        }));
         Self { clock, handle, management, mailbox, database, cluster, router, placement }
     }
 

@@ -3,7 +3,8 @@
 use std::env;
 
 use domain::secret::Secret;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use storage::Placement;
 use tempfile::TempDir;
 use url::Url;
@@ -38,13 +39,22 @@ impl TestDatabase {
         Self { auth: placement(), control: placement(), _files: None }
     }
 
-    /// All auth rows as text, for a search of what must not be there. SQLite gives its files' bytes.
+    /// All auth rows as text, for a search of what must not be there.
     pub async fn stored_text(&self) -> String {
         match &self.auth {
             Placement::Sqlite { file } => {
-                let wal = file.with_extension("db-wal");
-                let bytes = [std::fs::read(file).unwrap(), std::fs::read(wal).unwrap_or_default()].concat();
-                String::from_utf8_lossy(&bytes).into_owned()
+                let options = SqliteConnectOptions::new().filename(file).read_only(true);
+                let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+                let columns = "select m.name, group_concat('quote(\"' || c.name || '\")', '||'' ''||')
+                    from sqlite_master m, pragma_table_info(m.name) c where m.type = 'table' group by m.name";
+                let tables: Vec<(String, String)> = sqlx::query_as(columns).fetch_all(&mut connection).await.unwrap();
+                let mut text = String::new();
+                for (table, columns) in tables {
+                    let rows = AssertSqlSafe(format!("select {columns} from \"{table}\""));
+                    let rows: Vec<String> = sqlx::query_scalar(rows).fetch_all(&mut connection).await.unwrap();
+                    text.extend(rows);
+                }
+                text
             }
             Placement::Postgres { url, .. } => {
                 let mut connection = PgConnection::connect(url.expose()).await.unwrap();

@@ -89,7 +89,8 @@ impl World {
         let (limits, stats) = (Limits::default(), Arc::new(Stats::default()));
         let deliver = Arc::clone(&nothing) as Arc<dyn Deliver>;
         let courier = Courier::new(deliver, Arc::clone(&services.clock), Arc::clone(&stats), &limits);
-        let shared = Arc::new(Shared::new(limits, stats, services, Arc::clone(&nothing) as Arc<dyn TenantSource>, nothing));
+        let shared =
+            Arc::new(Shared::new(limits, stats, services, Arc::clone(&nothing) as Arc<dyn TenantSource>, nothing));
         let plan = Plan { shared: Arc::clone(&shared), hashing, waker, courier, ledgers: Arc::new(Vec::new) };
         let (root, running) = spawn_root(Root::new(plan, watch::Sender::new(Health::Running))).await.unwrap();
         let (ready, started) = oneshot::channel();

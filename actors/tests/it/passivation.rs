@@ -1,7 +1,8 @@
 //! What nobody asks for leaves memory, and no request is lost or done twice over it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actors::{AskError, Lane, Limits};
@@ -91,7 +92,19 @@ struct Tally {
     effects: AtomicU64,
     done: AtomicU64,
     crashed: AtomicU64,
+    overlaps: AtomicU64,
     turned_away: AtomicU64,
+}
+
+/// How many are at work in each session or challenge right now.
+type Places = Mutex<HashMap<(String, Lane), Arc<AtomicU64>>>;
+
+/// The count for `lane`; tasks have one each.
+fn occupied_by(places: &Places, tenant: &str, lane: &Lane) -> Arc<AtomicU64> {
+    if *lane == Lane::Task {
+        return Arc::default();
+    }
+    Arc::clone(places.lock().unwrap().entry((tenant.to_owned(), lane.clone())).or_default())
 }
 
 /// Thousands of requests while everything leaves memory all the time and some requests are poison: every one gets exactly
@@ -101,9 +114,9 @@ async fn storm(limits: Limits, tenants: u64, sessions: u64, callers: u64, each: 
     for tenant in 0..tenants {
         gateway.source.create(&format!("t{tenant:03}"));
     }
-    let tally = Arc::new(Tally::default());
+    let (tally, places) = (Arc::new(Tally::default()), Arc::new(Places::default()));
     let callers = (0..callers).map(|caller| {
-        let (gateway, tally) = (Arc::clone(&gateway), Arc::clone(&tally));
+        let (gateway, tally, places) = (Arc::clone(&gateway), Arc::clone(&tally), Arc::clone(&places));
         tokio::spawn(async move {
             let mut random = 0x9e37_79b9_7f4a_7c15_u64 ^ (caller + 1);
             for _ in 0..each {
@@ -115,10 +128,13 @@ async fn storm(limits: Limits, tenants: u64, sessions: u64, callers: u64, each: 
                     _ => session(u128::from(key)),
                 };
                 let poisoned = poison_every > 0 && next(&mut random).is_multiple_of(poison_every);
-                let effects = Arc::clone(&tally);
+                let (effects, occupied) = (Arc::clone(&tally), occupied_by(&places, &tenant, &lane));
                 let operation = on(lane, move |_| async move {
                     assert!(!poisoned, "injected");
+                    let alone = occupied.fetch_add(1, Ordering::SeqCst) == 0;
                     tokio::task::yield_now().await;
+                    occupied.fetch_sub(1, Ordering::SeqCst);
+                    effects.overlaps.fetch_add(u64::from(!alone), Ordering::Relaxed);
                     effects.effects.fetch_add(1, Ordering::Relaxed);
                     Ok(())
                 });
@@ -140,6 +156,7 @@ async fn storm(limits: Limits, tenants: u64, sessions: u64, callers: u64, each: 
     let answered = read(&tally.done) + read(&tally.crashed) + read(&tally.turned_away);
     assert_eq!(answered, expected, "every request has exactly one answer");
     assert_eq!(read(&tally.effects), read(&tally.done), "nothing is lost and nothing done twice");
+    assert_eq!(read(&tally.overlaps), 0, "one key never has two actors");
     if poison_every == 0 {
         assert_eq!(read(&tally.done), expected, "without poison nobody is turned away");
     }

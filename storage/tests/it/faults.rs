@@ -2,10 +2,24 @@
 
 use std::time::{Duration, Instant};
 
+use domain::ids::SessionId;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use storage::{Contact, EndSessions, OpenSession, Placement, RotateSession, SignUp, StoreError, TenantStore, Which};
+use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, on_postgres, on_sqlite, t};
+
+fn rotation(session: SessionId) -> RotateSession {
+    RotateSession {
+        session,
+        expected_counter: 0,
+        next_counter: 1,
+        user_agent: None,
+        ip: None,
+        audit: vec![],
+        now: t(2),
+    }
+}
 
 /// Cuts every connection but its own, as a restarting server does.
 async fn cut_connections(f: &Fixture) {
@@ -39,16 +53,7 @@ async fn cut_connections_are_replaced_without_a_failed_request() {
         fill_and_cut(&f, &store).await;
         assert!(store.read_user(user, Some(session)).await.unwrap().is_some());
         fill_and_cut(&f, &store).await;
-        let rotate = RotateSession {
-            session,
-            expected_counter: 0,
-            next_counter: 1,
-            user_agent: None,
-            ip: None,
-            audit: vec![],
-            now: t(2),
-        };
-        assert!(store.rotate_session(rotate).await.unwrap().is_some());
+        assert!(store.rotate_session(rotation(session)).await.unwrap().is_some());
         fill_and_cut(&f, &store).await;
         let contact = Contact::Email("ada@example.com".to_owned());
         assert!(store.find_credentials(&contact, "authenticated").await.unwrap().is_some());
@@ -128,6 +133,31 @@ async fn a_file_somebody_else_writes_is_busy_and_still_readable() {
         assert!(store.read_user(user, Some(session)).await.unwrap().is_some());
         held.rollback().await.unwrap();
         store.begin().await.unwrap().commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rotations_behind_a_held_file_are_all_refused_soon() {
+    on_sqlite(|f: Fixture| async move {
+        let store = f.tenant();
+        let mut sessions = Vec::new();
+        for n in 0..12 {
+            sessions.push(f.signed_in(&store, &format!("user-{n}@example.com")).await.1);
+        }
+        let mut other = f.sqlite().await;
+        let held = other.begin_with("begin immediate").await.unwrap();
+        let asked = Instant::now();
+        let mut waiting = JoinSet::new();
+        for session in sessions {
+            let (store, rotate) = (store.clone(), rotation(session));
+            waiting.spawn(async move { store.rotate_session(rotate).await });
+        }
+        for refused in waiting.join_all().await {
+            assert!(matches!(refused, Err(StoreError::Busy(_))), "{refused:?}");
+        }
+        assert!(asked.elapsed() < Duration::from_secs(10), "each waited for itself");
+        held.rollback().await.unwrap();
     })
     .await;
 }

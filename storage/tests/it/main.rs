@@ -38,5 +38,3 @@ mod sweep;
 mod tenancy;
 #[cfg(test)]
 mod users;
-#[cfg(test)]
-mod bench_tmp;

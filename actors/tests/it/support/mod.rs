@@ -3,6 +3,7 @@
 pub(crate) mod facts;
 mod operation;
 mod source;
+mod whole;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +26,7 @@ use tokio::time::Instant;
 
 pub(crate) use operation::{Latch, Poison, on, panicking, ready, session};
 pub(crate) use source::FakeSource;
+pub(crate) use whole::Whole;
 
 /// A clock that follows tokio's, so that paused time moves it.
 pub(crate) struct TestClock(Instant);
@@ -38,6 +40,13 @@ impl Clock for TestClock {
 /// Bytes that never repeat and are the same in every run.
 #[derive(Default)]
 pub(crate) struct TestEntropy(AtomicU64);
+
+impl TestEntropy {
+    /// Others than those of an entropy that starts elsewhere.
+    pub(crate) fn starting_at(number: u64) -> Self {
+        Self(AtomicU64::new(number))
+    }
+}
 
 impl Entropy for TestEntropy {
     fn fill(&self, buffer: &mut [u8]) {
