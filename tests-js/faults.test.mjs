@@ -5,7 +5,7 @@ import { after, test } from 'node:test';
 import { startGateway, startStorage } from '../scripts/lib/gateway.mjs';
 import { until } from '../scripts/lib/processes.mjs';
 import { temporaryFolder } from '../scripts/lib/services.mjs';
-import { PASSWORD, STORAGE, call, claims, newEmail, newProject, refresh } from './support.mjs';
+import { PASSWORD, STORAGE, call, claims, newEmail, newProject, refresh, UNLIMITED } from './support.mjs';
 
 const storage = await startStorage(STORAGE);
 const folder = temporaryFolder('faults');
@@ -152,7 +152,7 @@ test("a project whose own database is away answers 503 and its neighbours don't 
   const own = await startPostgres();
   try {
     const url = await own.createDatabase('tenant');
-    const placed = await gateway.createProject({ config: { mailer_autoconfirm: true }, flags: ['--database-url', url] });
+    const placed = await gateway.createProject({ config: { mailer_autoconfirm: true, ...UNLIMITED }, flags: ['--database-url', url] });
     const at = { url: `${gateway.url}/p/${placed.ref}` };
     const [before, session] = await signUp(newEmail(), at);
     assert.equal(before, 200);

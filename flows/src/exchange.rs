@@ -9,6 +9,7 @@ use storage::ChallengeMethod;
 
 use crate::context::Context;
 use crate::error::Result;
+use crate::limits::{self, Limited};
 use crate::{audit, confirmation, one_time};
 
 /// Life of a flow, in seconds.
@@ -16,6 +17,7 @@ const FLOW_LIFE: i64 = 300;
 
 /// Trades an authorization code and its verifier.
 pub async fn exchange(ctx: &Context, request: Exchange) -> Result<IssuedSession> {
+    limits::per_address(ctx, Limited::Token).await?;
     if request.auth_code.expose().is_empty() || request.code_verifier.expose().is_empty() {
         return Err(Refusal::PkceFieldsRequired.into());
     }

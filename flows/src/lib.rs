@@ -19,6 +19,7 @@ mod admin_users;
 mod databases;
 mod discovery;
 mod exchange;
+mod limits;
 mod logout;
 mod refresh;
 mod sessions;

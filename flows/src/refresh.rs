@@ -13,6 +13,7 @@ use storage::{EndSessions, RotateSession, Which};
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::limits::{self, Limited};
 use crate::{audit, issue, refresh_stored};
 
 /// A rotation that lost to another gateway is decided anew on fresh facts; more often than this is contention.
@@ -20,6 +21,7 @@ const ATTEMPTS: usize = 8;
 
 /// Trades a refresh token for a new pair.
 pub async fn refresh(ctx: &Context, request: Request) -> Result<IssuedSession> {
+    limits::per_address(ctx, Limited::Token).await?;
     match RefreshToken::parse(request.refresh_token.expose()) {
         Err(_) => Err(Refusal::RefreshTokenMalformed.into()),
         Ok(RefreshToken::Stored(token)) => refresh_stored::refresh_stored(ctx, Secret::new(token)).await,

@@ -99,10 +99,24 @@ async fn live(ctx: &Context, user: &User, page: Page) -> Result<Paged<Session>> 
     let best = best_aal(user);
     let limits = &ctx.policy().session_limits;
     let mut sessions = ctx.store().list_sessions(user.id).await?;
+    heal_index(ctx, user.id, &sessions).await;
     sessions.retain(|session| session_end(session, session.last_refresh(), best, limits, ctx.now).is_none());
     let total = sessions.len() as u64;
     let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
     let size = usize::try_from(page.size).unwrap_or(usize::MAX);
     let items = sessions.into_iter().skip(offset).take(size).collect();
     Ok(Paged { items, total, page })
+}
+
+/// Puts the index right by what the database just said: while it was away it may have missed sessions and their ends.
+async fn heal_index(ctx: &Context, user: UserId, stored: &[Session]) {
+    let Ok(indexed) = ctx.services.cluster.sessions.list(ctx.tenant.project.id, user).await else { return };
+    for session in stored {
+        if !indexed.iter().any(|entry| entry.session == session.id) {
+            ctx.remember_session(session).await;
+        }
+    }
+    let gone = |id: &SessionId| !stored.iter().any(|session| session.id == *id);
+    let ended: Vec<SessionId> = indexed.iter().map(|entry| entry.session).filter(gone).collect();
+    ctx.forget_sessions(user, &ended).await;
 }

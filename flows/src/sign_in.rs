@@ -10,10 +10,12 @@ use storage::{Contact, Credentials, OpenSession};
 
 use crate::context::Context;
 use crate::error::Result;
+use crate::limits::{self, Limited};
 use crate::{audit, issue};
 
 /// Signs a user in by password.
 pub async fn sign_in(ctx: &Context, request: Request) -> Result<IssuedSession> {
+    limits::per_address(ctx, Limited::Token).await?;
     let target = request.target(ctx.policy())?;
     let contact = match &target {
         Target::Email(email) => Contact::Email(email.clone()),

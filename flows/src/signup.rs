@@ -11,11 +11,19 @@ use storage::{Contact, Credentials, SignUp, StoreError};
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::limits::{self, Limited};
 use crate::new_user::{self, Proven};
 use crate::{audit, confirmation, issue};
 
 /// Makes an account, or answers for the one that exists.
 pub async fn signup(ctx: &Context, request: Request) -> Result<Answer> {
+    if request.email.is_empty() && request.phone.is_empty() {
+        if ctx.policy().external_anonymous_users_enabled {
+            limits::per_address(ctx, Limited::Anonymous).await?;
+        }
+    } else {
+        limits::per_address(ctx, Limited::SignUp).await?;
+    }
     match want(&request, ctx.policy())? {
         Want::Anonymous => anonymous(ctx, request.data).await,
         Want::Email { email, password, challenge } => {

@@ -12,10 +12,12 @@ use crate::authenticate::{self, Authenticated};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::audit;
+use crate::limits::{self, Limited};
 
 /// Changes the bearer's own account.
 pub async fn user_update(ctx: &Context, request: Request) -> Result<User> {
     let authenticated = authenticate::user(ctx, &request.bearer).await?;
+    limits::per_address(ctx, Limited::UserUpdate).await?;
     check(&request, &authenticated.user, authenticated.session.as_ref(), ctx.policy(), ctx.now)?;
     let new_password = match &request.password {
         Some(password) => Some(new_password(ctx, &request, &authenticated, password).await?),

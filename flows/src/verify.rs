@@ -11,13 +11,15 @@ use storage::{Contact, OneTimeToken, TokenKind, Tx};
 use crate::confirmation;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::limits::{self, Limited};
 use crate::one_time;
 
-/// Wrong codes that kill a code (`security_otp_max_attempts`).
+/// The authentication method of a session that a link or a code opened.
 const METHOD: &str = "otp";
 
 /// Follows a link. Refusals of the token become part of the redirect, refusals of the input do not.
 pub async fn verify_link(ctx: &Context, link: Link) -> Result<Landing> {
+    limits::per_address(ctx, Limited::Verify).await?;
     check_link(&link)?;
     let target = domain::redirect::choose(&ctx.caller.redirect_candidates, ctx.policy());
     let pkce = one_time::is_pkce(link.token.expose());
@@ -60,6 +62,7 @@ async fn issue_code(ctx: &Context, tx: &mut Tx, user: &User) -> Result<Secret<St
 
 /// Takes a typed code, or a hash from a link, and answers tokens.
 pub async fn verify(ctx: &Context, request: Request) -> Result<Answer> {
+    limits::per_address(ctx, Limited::Verify).await?;
     let session = match check_request(&request)? {
         Proof::Hash(token) => by_hash(ctx, &request.kind, &token).await?,
         Proof::EmailCode { email, code } => by_code(ctx, &request.kind, Contact::Email(email), &code).await?,

@@ -1,7 +1,8 @@
 //! The schema of both databases, embedded in the binary, and the one way to bring a database up to it.
 //!
 //! `postgres/` and `sqlite/` hold a folder for each schema: `auth` (the rows of projects) and `control` (the gateway's own). Files are named
-//! `<version>_<description>.sql`, run in order of their version, each in a transaction, and are never changed once released.
+//! `<version>_<description>.sql`, run in order of their version, each in a transaction, and are never changed once released. A step has
+//! the same version for both databases; one that a database does not need is absent there.
 //!
 //! Several gateways may start at once: the run holds a lock, and who comes second finds nothing to do.
 

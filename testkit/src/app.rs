@@ -135,7 +135,10 @@ impl TestApp {
 
     /// A project with these settings.
     pub async fn project(&self, name: &str, config: Value) -> TestProject {
-        let config: Map<String, Value> = config.as_object().cloned().unwrap();
+        let mut config: Map<String, Value> = config.as_object().cloned().unwrap();
+        for limit in ["rate_limit_otp", "rate_limit_token_refresh", "rate_limit_verify", "rate_limit_email_sent"] {
+            config.entry(limit).or_insert(json!(2_000_000_000));
+        }
         let request = CreateProject { project_ref: Some(name.to_owned()), config, ..CreateProject::default() };
         let made = self.management.create_project(request).await.unwrap();
         TestProject {

@@ -51,7 +51,7 @@ async fn gateways_migrate_at_once(f: Fixture) {
 }
 
 async fn a_newer_database_is_refused(f: Fixture) {
-    f.write("update auth.tenantry_auth_migrations set version = 9000 where version = 1").await;
+    f.write("update auth.tenantry_auth_migrations set version = 9000 where version = 2").await;
     let refused = f.database.migrate().await.unwrap_err();
     let MigrateError::Newer { schema: "auth", found: 9000, known } = refused else { panic!("{refused:?}") };
     let message = refused.to_string();
