@@ -8,7 +8,6 @@ mod firebase;
 
 use domain::entropy::Entropy;
 
-
 /// Why a hash cannot be computed or read. Never holds a part of the hash or the password.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("password hash {0}")]

@@ -7,6 +7,7 @@ pub mod access_token;
 pub mod admin_users;
 pub mod bearer;
 pub mod config;
+pub mod contact;
 pub mod discovery;
 pub mod email;
 pub mod entropy;

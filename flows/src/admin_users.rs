@@ -2,6 +2,7 @@
 
 use crypto::{digest, password};
 use domain::admin_users::{self, Attributes, Create, Delete, Get, List, Listing, Update};
+use domain::contact::Contact;
 use domain::ids::{IdentityId, SessionId, UserId};
 use domain::pagination::{Page, Paged};
 use domain::refusal::Refusal;
@@ -9,7 +10,7 @@ use domain::secret::Secret;
 use domain::user::{Metadata, User};
 use domain::{email, phone};
 use serde_json::json;
-use storage::{Contact, ListUsers, NewUser, SignUp, SoftDelete, Tx, UserChanges};
+use storage::{ListUsers, NewUser, SignUp, SoftDelete, Tx, UserChanges};
 
 use crate::context::Context;
 use crate::error::Result;
@@ -75,13 +76,12 @@ pub async fn admin_create_user(ctx: &Context, request: Create) -> Result<User> {
     let user = new_row(ctx, id, aud, &attributes, &contacts, plan.banned_until, hash);
     let identities = contacts
         .iter()
-        .map(|contact| new_user::identity(ctx, id, new_user::provider(contact), new_user::contact_claims(id, contact)))
+        .map(|contact| new_user::identity(ctx, id, contact.provider(), new_user::contact_claims(id, contact)))
         .collect();
-    let provider = contacts.first().map(new_user::provider).unwrap_or_default();
+    let provider = contacts.first().map(Contact::provider).unwrap_or_default();
     let traits = json!({ "provider": provider });
     let entry = ctx.audit(audit::by_admin(&role, &user, audit::USER_SIGNED_UP, traits));
-    let sign_up =
-        SignUp { user, identities, session: None, audit: entry.into_iter().collect(), now: ctx.now };
+    let sign_up = SignUp { user, identities, session: None, audit: entry.into_iter().collect(), now: ctx.now };
     let made = ctx.store().sign_up(sign_up).await.map_err(taken(Refusal::AdminCreateConflict))?;
     Ok(User { confirmed_at: None, ..made.user })
 }
@@ -107,9 +107,10 @@ fn new_row(
     banned_until: Option<domain::time::Timestamp>,
     hash: Secret<String>,
 ) -> NewUser {
-    let providers: Vec<&str> = contacts.iter().map(new_user::provider).collect();
+    let providers: Vec<&str> = contacts.iter().map(Contact::provider).collect();
     let own = new_user::app_metadata(&providers);
-    let app_metadata = attributes.app_metadata.as_ref().map_or(own.clone(), |given| domain::metadata::merged(&own, given));
+    let app_metadata =
+        attributes.app_metadata.as_ref().map_or(own.clone(), |given| domain::metadata::merged(&own, given));
     let mut user_metadata: Metadata = attributes.user_metadata.clone().unwrap_or_default();
     let mut row = NewUser {
         aud,
@@ -226,13 +227,15 @@ async fn change_identity(
     contact: Contact,
     claims: [(&str, serde_json::Value); 2],
 ) -> Result<()> {
-    let provider = new_user::provider(&contact);
+    let provider = contact.provider();
     let with_claims = |mut data: Metadata| {
         data.extend(claims.clone().into_iter().map(|(name, value)| (name.to_owned(), value)));
         data
     };
     match user.identities.iter().find(|identity| identity.provider == provider) {
-        Some(identity) => tx.identities().update_data(identity.id, &with_claims(identity.data.clone()), ctx.now).await?,
+        Some(identity) => {
+            tx.identities().update_data(identity.id, &with_claims(identity.data.clone()), ctx.now).await?
+        }
         None => {
             let data = with_claims(new_user::contact_claims(user.id, &contact));
             let identity = new_user::identity(ctx, user.id, provider, data);

@@ -1,5 +1,6 @@
 //! Sign-ups that must be confirmed by mail: the message, and what happens when it is answered.
 
+use domain::contact::Contact;
 use domain::ids::UserId;
 use domain::pkce::Challenge;
 use domain::refusal::Refusal;
@@ -9,7 +10,7 @@ use domain::tokens::IssuedSession;
 use domain::user::{Metadata, User};
 use outbound::mails::Kind;
 use serde_json::json;
-use storage::{ChallengeMethod, Contact, NewFlowState, TokenKind, Tx, UserChanges};
+use storage::{NewFlowState, TokenKind, Tx, UserChanges};
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -38,7 +39,7 @@ pub(crate) async fn sign_up(
     for identity in &account.identities {
         tx.identities().insert(identity, ctx.now).await?;
     }
-    let traits = json!({ "provider": new_user::provider(contact) });
+    let traits = json!({ "provider": contact.provider() });
     if let Some(entry) = ctx.audit(audit::by_user(&account.user, audit::USER_CONFIRMATION_REQUESTED, traits)) {
         tx.audit().insert(entry).await?;
     }
@@ -81,7 +82,7 @@ async fn write_mail(ctx: &Context, tx: &mut Tx, user: &User, challenge: Option<&
             .insert(NewFlowState {
                 id: ctx.entropy().uuid(),
                 user_id: Some(user.id),
-                challenge: Some((method(challenge), challenge.value().to_owned())),
+                challenge: Some((challenge.method(), challenge.value().to_owned())),
                 provider_type: "email".to_owned(),
                 authentication_method: METHOD.to_owned(),
                 referrer: None,
@@ -91,13 +92,6 @@ async fn write_mail(ctx: &Context, tx: &mut Tx, user: &User, challenge: Option<&
     }
     tx.outbox().put(mail::compose(ctx, Kind::Confirmation, email, &data)?).await?;
     Ok(())
-}
-
-fn method(challenge: &Challenge) -> ChallengeMethod {
-    match challenge.method() {
-        domain::pkce::Method::S256 => ChallengeMethod::S256,
-        domain::pkce::Method::Plain => ChallengeMethod::Plain,
-    }
 }
 
 /// Marks `contact` of `user` as proven, in the transaction that consumed the proof (`contract/core.md` §15.4).
@@ -122,7 +116,7 @@ pub(crate) async fn confirm(ctx: &Context, tx: &mut Tx, user: &User, contact: &C
     changes.is_anonymous = Some(false);
     tx.users().update(user.id, changes, ctx.now).await?;
     tx.one_time_tokens().clear(user.id).await?;
-    let traits = json!({ "provider": new_user::provider(contact) });
+    let traits = json!({ "provider": contact.provider() });
     if let Some(entry) = ctx.audit(audit::by_user(user, audit::USER_SIGNED_UP, traits)) {
         tx.audit().insert(entry).await?;
     }

@@ -5,7 +5,6 @@ use domain::pkce::Exchange;
 use domain::refusal::Refusal;
 use domain::tokens::IssuedSession;
 use serde_json::json;
-use storage::ChallengeMethod;
 
 use crate::context::Context;
 use crate::error::Result;
@@ -33,7 +32,7 @@ pub async fn exchange(ctx: &Context, request: Exchange) -> Result<IssuedSession>
         return Err(Refusal::FlowStateExpired.into());
     }
     let (method, challenge) = flow.challenge.as_ref().ok_or(Refusal::FlowStateNotFound)?;
-    if !pkce::verify(method_name(*method), challenge, request.code_verifier.expose()) {
+    if !pkce::verify(method.as_str(), challenge, request.code_verifier.expose()) {
         return Err(Refusal::BadCodeVerifier.into());
     }
     let user = tx.users().lock(user_id).await?.ok_or(Refusal::FlowStateNotFound)?.user;
@@ -53,11 +52,4 @@ pub async fn exchange(ctx: &Context, request: Exchange) -> Result<IssuedSession>
     let opened = confirmation::open_in(ctx, &mut tx, &user, &flow.authentication_method).await?;
     tx.commit().await?;
     opened.finish(ctx).await
-}
-
-fn method_name(method: ChallengeMethod) -> &'static str {
-    match method {
-        ChallengeMethod::S256 => "s256",
-        ChallengeMethod::Plain => "plain",
-    }
 }

@@ -59,7 +59,12 @@ pub(crate) fn session_key(ctx: &Context, session: &Session) -> [u8; 32] {
 }
 
 /// Signs an access token for `session` as `user` and `session` are now.
-pub(crate) fn sign(ctx: &Context, user: User, session: Session, refresh_token: Secret<String>) -> Result<IssuedSession> {
+pub(crate) fn sign(
+    ctx: &Context,
+    user: User,
+    session: Session,
+    refresh_token: Secret<String>,
+) -> Result<IssuedSession> {
     let policy = ctx.policy();
     let issued_at = ctx.now.unix();
     let expires_at = access_token::expires_at(&user, &session, policy.jwt_exp, &policy.session_limits, ctx.now);

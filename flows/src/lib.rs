@@ -4,8 +4,8 @@
 
 pub mod audit;
 pub mod authenticate;
-mod context;
 mod confirmation;
+mod context;
 mod error;
 mod issue;
 pub mod mail;

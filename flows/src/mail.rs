@@ -153,12 +153,10 @@ impl MailDeliverer {
                     Err(error) => Delivery::Retry(cause(&error)),
                 }
             }
-            (None, Some(mailbox)) => {
-                match mailbox.deliver(tenant.project.id, message) {
-                    Ok(()) => Delivery::Done,
-                    Err(error) => Delivery::Dead(error.to_string()),
-                }
-            }
+            (None, Some(mailbox)) => match mailbox.deliver(tenant.project.id, message) {
+                Ok(()) => Delivery::Done,
+                Err(error) => Delivery::Dead(error.to_string()),
+            },
             (None, None) => Delivery::Done,
         }
     }

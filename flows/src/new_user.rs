@@ -1,10 +1,11 @@
 //! The rows of a new account (`contract/core.md` §12.2, §17.3).
 
+use domain::contact::Contact;
 use domain::ids::{IdentityId, UserId};
 use domain::secret::Secret;
 use domain::user::Metadata;
 use serde_json::{Value, json};
-use storage::{Contact, NewIdentity, NewUser};
+use storage::{NewIdentity, NewUser};
 
 use crate::context::Context;
 
@@ -28,16 +29,14 @@ pub(crate) struct Account {
     pub(crate) identities: Vec<NewIdentity>,
 }
 
-/// The provider name of a contact.
-pub(crate) fn provider(contact: &Contact) -> &'static str {
-    match contact {
-        Contact::Email(_) => "email",
-        Contact::Phone(_) => "phone",
-    }
-}
-
 /// An account that signed up with `contact` and `data`.
-pub(crate) fn account(ctx: &Context, contact: &Contact, data: &Metadata, hash: Option<Secret<String>>, proven: Proven) -> Account {
+pub(crate) fn account(
+    ctx: &Context,
+    contact: &Contact,
+    data: &Metadata,
+    hash: Option<Secret<String>>,
+    proven: Proven,
+) -> Account {
     let id = UserId(ctx.entropy().uuid());
     let mut identity_data: Metadata = data.clone();
     identity_data.retain(|key, value| !RESERVED.contains(&key.as_str()) && !value.is_null());
@@ -46,8 +45,7 @@ pub(crate) fn account(ctx: &Context, contact: &Contact, data: &Metadata, hash: O
     if proven == Proven::Now && matches!(contact, Contact::Email(_)) {
         user_metadata.insert("email_verified".to_owned(), Value::Bool(true));
     }
-    let provider = provider(contact);
-    let (email, phone) = split(contact);
+    let (email, phone) = (contact.email(), contact.phone());
     let confirmed_at = (proven == Proven::Now).then_some(ctx.now);
     Account {
         user: NewUser {
@@ -56,11 +54,11 @@ pub(crate) fn account(ctx: &Context, contact: &Contact, data: &Metadata, hash: O
             email: email.map(str::to_owned),
             phone: phone.map(str::to_owned),
             password_hash: hash,
-            app_metadata: app_metadata(&[provider]),
+            app_metadata: app_metadata(&[contact.provider()]),
             user_metadata,
             ..blank(ctx, id)
         },
-        identities: vec![identity(ctx, id, provider, identity_data)],
+        identities: vec![identity(ctx, id, contact.provider(), identity_data)],
     }
 }
 
@@ -124,12 +122,4 @@ pub(crate) fn app_metadata(providers: &[&str]) -> Metadata {
         metadata.insert("providers".to_owned(), json!(providers));
     }
     metadata
-}
-
-/// Address and number of a contact, of which it is one.
-pub(crate) fn split(contact: &Contact) -> (Option<&str>, Option<&str>) {
-    match contact {
-        Contact::Email(email) => (Some(email), None),
-        Contact::Phone(phone) => (None, Some(phone)),
-    }
 }

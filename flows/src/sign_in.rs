@@ -3,10 +3,10 @@
 use crypto::password;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
-use domain::sign_in::{Request, Target};
+use domain::sign_in::Request;
 use domain::tokens::IssuedSession;
 use serde_json::json;
-use storage::{Contact, Credentials, OpenSession};
+use storage::{Credentials, OpenSession};
 
 use crate::context::Context;
 use crate::error::Result;
@@ -16,12 +16,9 @@ use crate::{audit, issue};
 /// Signs a user in by password.
 pub async fn sign_in(ctx: &Context, request: Request) -> Result<IssuedSession> {
     limits::per_address(ctx, Limited::Token).await?;
-    let target = request.target(ctx.policy())?;
-    let contact = match &target {
-        Target::Email(email) => Contact::Email(email.clone()),
-        Target::Phone(phone) => Contact::Phone(phone.clone()),
-    };
-    let Some((credentials, stored)) = with_password(ctx.store().find_credentials(&contact, ctx.audience()).await?) else {
+    let contact = request.contact(ctx.policy())?;
+    let Some((credentials, stored)) = with_password(ctx.store().find_credentials(&contact, ctx.audience()).await?)
+    else {
         // The same work as for a known account: the answer must not tell by its time.
         let dummy = Secret::new(password::dummy_hash().to_owned());
         ctx.verify_password(&request.password, &dummy).await?;
@@ -33,7 +30,7 @@ pub async fn sign_in(ctx: &Context, request: Request) -> Result<IssuedSession> {
     if !ctx.verify_password(&request.password, &stored).await? {
         return Err(Refusal::InvalidCredentials.into());
     }
-    target.confirmed(&credentials.user)?;
+    contact.confirmed(&credentials.user)?;
 
     let weakness = domain::password::assess(request.password.expose(), &ctx.policy().password).unwrap_or_default();
     let upgraded_hash = match password::needs_upgrade(stored.expose()) {
@@ -42,17 +39,13 @@ pub async fn sign_in(ctx: &Context, request: Request) -> Result<IssuedSession> {
     };
     let user = credentials.user;
     let opening = issue::opening(ctx, user.id, "password");
-    let provider = match target {
-        Target::Email(_) => "email",
-        Target::Phone(_) => "phone",
-    };
     let opened = ctx
         .store()
         .open_session(OpenSession {
             session: opening.session.clone(),
             verified_hash: Some(stored),
             upgraded_hash,
-            audit: ctx.audit(audit::by_user(&user, audit::LOGIN, json!({ "provider": provider }))),
+            audit: ctx.audit(audit::by_user(&user, audit::LOGIN, json!({ "provider": contact.provider() }))),
             now: ctx.now,
         })
         .await?

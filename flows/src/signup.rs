@@ -1,13 +1,14 @@
 //! `POST /signup` (`contract/core.md` §12). Autoconfirmed: two statements. With confirmation: one transaction with the mail.
 
 use crypto::password;
+use domain::contact::Contact;
 use domain::pkce::Challenge;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
 use domain::signup::{Answer, Existing, Request, Want, existing, obfuscated, want};
 use domain::user::{Metadata, User};
 use serde_json::json;
-use storage::{Contact, Credentials, SignUp, StoreError};
+use storage::{Credentials, SignUp, StoreError};
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -106,7 +107,7 @@ async fn with_session(
 ) -> std::result::Result<Answer, SignUpError> {
     let account = new_user::account(ctx, contact, data, Some(hash), Proven::Now);
     let opening = issue::opening(ctx, account.user.id, "password");
-    let provider = new_user::provider(contact);
+    let provider = contact.provider();
     let audits = [
         ctx.audit(audit::by_user(&account.user, audit::USER_SIGNED_UP, json!({ "provider": provider }))),
         ctx.audit(audit::by_user(&account.user, audit::LOGIN, json!({ "provider": provider }))),
@@ -154,8 +155,7 @@ async fn for_existing(
         Existing::Obfuscated => {
             repeated(ctx, &found.user, &contact).await?;
             let id = domain::ids::UserId(ctx.entropy().uuid());
-            let (email, phone) = new_user::split(&contact);
-            let user = obfuscated(id, email, phone, data, ctx.audience(), ctx.now);
+            let user = obfuscated(id, contact.email(), contact.phone(), data, ctx.audience(), ctx.now);
             Ok(Answer::User(Box::new(user)))
         }
         Existing::AwaitsConfirmation if autoconfirm(ctx, &contact) => {
@@ -175,7 +175,7 @@ async fn for_existing(
 }
 
 async fn repeated(ctx: &Context, user: &User, contact: &Contact) -> Result<()> {
-    let traits = json!({ "provider": new_user::provider(contact) });
+    let traits = json!({ "provider": contact.provider() });
     if let Some(entry) = ctx.audit(audit::by_user(user, audit::USER_REPEATED_SIGNUP, traits)) {
         let mut tx = ctx.store().begin().await?;
         tx.audit().insert(entry).await?;

@@ -72,9 +72,8 @@ impl TenantSource for ControlSource {
         let database = self.databases.get(url.as_ref()).await?;
         let sealed = sealed(&bundle, PROJECT_KEY).ok_or_else(|| Error::fault("project has no project key"))?;
         let project_key = self.master_key.open(&purpose(PROJECT_KEY, id), sealed).map_err(Error::fault)?;
-        let project_key: [u8; 32] = project_key
-            .try_into()
-            .map_err(|_| Error::fault("project key has the wrong length"))?;
+        let project_key: [u8; 32] =
+            project_key.try_into().map_err(|_| Error::fault("project key has the wrong length"))?;
         Ok(Some(Tenant {
             base_url: self.urls.auth(project),
             keys: self.keys(&bundle)?,
@@ -114,12 +113,18 @@ impl ControlSource {
 }
 
 fn accepted_keys(bundle: &Bundle) -> Vec<AcceptedApiKey> {
-    let accepted = |key: &storage::control::ApiKey| AcceptedApiKey { hash: key.hash.clone(), role: api_key_role(&key.kind) };
+    let accepted =
+        |key: &storage::control::ApiKey| AcceptedApiKey { hash: key.hash.clone(), role: api_key_role(&key.kind) };
     bundle.api_keys.iter().map(accepted).collect()
 }
 
 /// Opens a sealed text of a project.
-pub(crate) fn open_secret(master_key: &MasterKey, what: &str, project: ProjectId, sealed: &str) -> Result<Secret<String>> {
+pub(crate) fn open_secret(
+    master_key: &MasterKey,
+    what: &str,
+    project: ProjectId,
+    sealed: &str,
+) -> Result<Secret<String>> {
     let plain = master_key.open(&purpose(what, project), sealed).map_err(Error::fault)?;
     String::from_utf8(plain).map(Secret::new).map_err(|_| Error::fault("sealed text is not UTF-8"))
 }

@@ -8,10 +8,10 @@ use domain::user_update::{Request, check};
 use serde_json::json;
 use storage::{StoreError, UserChanges};
 
+use crate::audit;
 use crate::authenticate::{self, Authenticated};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::audit;
 use crate::limits::{self, Limited};
 
 /// Changes the bearer's own account.

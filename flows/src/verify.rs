@@ -1,12 +1,13 @@
 //! `GET /verify` and `POST /verify` for sign-up confirmations (`contract/core.md` §15). One transaction consumes the token,
 //! confirms the account and opens the session, or prepares the code of a flow that began with a challenge.
 
+use domain::contact::Contact;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
 use domain::tokens::IssuedSession;
 use domain::user::User;
 use domain::verify::{Answer, Landing, Link, Outcome, Proof, Request, check_link, check_request};
-use storage::{Contact, OneTimeToken, TokenKind, Tx};
+use storage::{OneTimeToken, TokenKind, Tx};
 
 use crate::confirmation;
 use crate::context::Context;
@@ -107,7 +108,8 @@ async fn by_code(ctx: &Context, kind: &str, contact: Contact, code: &Secret<Stri
     if user.is_banned(ctx.now) {
         return Err(Refusal::BearerUserBanned.into());
     }
-    let token = tx.one_time_tokens().find_by_user(user.id, TokenKind::Confirmation).await?.ok_or(Refusal::CodeExpired)?;
+    let token =
+        tx.one_time_tokens().find_by_user(user.id, TokenKind::Confirmation).await?.ok_or(Refusal::CodeExpired)?;
     let proven = usable(ctx, &user, &token, Refusal::CodeExpired)?;
     let presented = one_time::stored_forms_of_code(ctx, email, code.expose());
     if !presented.contains(&token.hash) {

@@ -22,7 +22,7 @@ pub(crate) struct Telemetry {
 
 /// Starts logging. Must be called inside the tokio runtime, which the exporter of traces lives on.
 pub(crate) fn start(logs: &Logs) -> anyhow::Result<Telemetry> {
-    let filter = EnvFilter::try_new(&logs.filter).context("the log filter cannot be read")?;
+    let filter = |directives: &str| EnvFilter::try_new(directives).context("the log filter cannot be read");
     // Who reads the log may stall; requests do not wait for him. Lines that find no room are dropped.
     let (stderr, log) = tracing_appender::non_blocking(std::io::stderr());
     let lines = fmt::layer().with_writer(stderr);
@@ -31,11 +31,12 @@ pub(crate) fn start(logs: &Logs) -> anyhow::Result<Telemetry> {
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
     };
     let tracer = if logs.export_traces { Some(tracer_provider()?) } else { None };
+    // In a trace the statements stand in the span of the operation that sent them; as lines they would drown the log.
+    let in_traces = filter(&format!("{},sqlx::query=debug", logs.filter))?;
     let spans = tracer.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("tenantry")));
     tracing_subscriber::registry()
-        .with(filter)
-        .with(lines)
-        .with(spans)
+        .with(lines.with_filter(filter(&logs.filter)?))
+        .with(spans.with_filter(in_traces))
         .try_init()
         .context("logging was started twice")?;
     Ok(Telemetry { tracer, _log: log })

@@ -1,5 +1,6 @@
 //! Finding the account that a sign-in or a sign-up names.
 
+use domain::contact::Contact;
 use domain::ids::UserId;
 use domain::secret::Secret;
 use domain::user::User;
@@ -79,15 +80,6 @@ impl From<Row> for Credentials {
     fn from(row: Row) -> Self {
         Self { user: row.user.into(), password_hash: not_empty(row.encrypted_password).map(Secret::new) }
     }
-}
-
-/// What a person types to name an account; normalised by the caller, compared exactly.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Contact {
-    /// A lower-case address.
-    Email(String),
-    /// E.164 digits without `+`.
-    Phone(String),
 }
 
 /// An account and what its password is checked against.

@@ -1,6 +1,7 @@
 //! Rows of `auth.flow_state`: PKCE flows that wait for their code (`contract/core.md` §9).
 
 use domain::ids::UserId;
+use domain::pkce::Method;
 use domain::secret::Secret;
 use domain::time::Timestamp;
 use sqlx::FromRow;
@@ -58,8 +59,8 @@ struct Row {
 impl From<Row> for FlowState {
     fn from(row: Row) -> Self {
         let method = row.code_challenge_method.map(|label| match label.0.as_str() {
-            "plain" => ChallengeMethod::Plain,
-            _ => ChallengeMethod::S256,
+            "plain" => Method::Plain,
+            _ => Method::S256,
         });
         Self {
             id: row.id,
@@ -76,24 +77,6 @@ impl From<Row> for FlowState {
     }
 }
 
-impl ChallengeMethod {
-    fn label(self) -> Label {
-        Label(match self {
-            Self::S256 => "s256".to_owned(),
-            Self::Plain => "plain".to_owned(),
-        })
-    }
-}
-
-/// How the verifier is compared with the challenge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChallengeMethod {
-    /// base64url of SHA-256.
-    S256,
-    /// Equal.
-    Plain,
-}
-
 /// A flow that begins.
 #[derive(Clone, Debug)]
 pub struct NewFlowState {
@@ -102,7 +85,7 @@ pub struct NewFlowState {
     /// Whose flow, where known.
     pub user_id: Option<UserId>,
     /// The challenge, and how it is compared; `None` for implicit flows.
-    pub challenge: Option<(ChallengeMethod, String)>,
+    pub challenge: Option<(Method, String)>,
     /// `email`, `magiclink`, a social provider, ...
     pub provider_type: String,
     /// The authentication method of the session at the end.
@@ -121,7 +104,7 @@ pub struct FlowState {
     /// Whose flow, where known.
     pub user_id: Option<UserId>,
     /// The challenge, and how it is compared; `None` for implicit flows.
-    pub challenge: Option<(ChallengeMethod, String)>,
+    pub challenge: Option<(Method, String)>,
     /// `email`, `magiclink`, a social provider, ...
     pub provider_type: String,
     /// The authentication method of the session at the end.
@@ -153,7 +136,7 @@ impl FlowStates<'_> {
             self.tx.instance.0,
             flow.id,
             flow.user_id.map(|user| user.0),
-            method.map(ChallengeMethod::label),
+            method.map(|method| Label(method.as_str().to_owned())),
             challenge,
             &flow.provider_type,
             &flow.authentication_method,

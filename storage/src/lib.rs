@@ -42,11 +42,11 @@ mod values;
 
 pub use audit::{Audit, AuditEntry};
 pub use control::ControlStore;
-pub use credentials::{Contact, Credentials};
+pub use credentials::Credentials;
 pub use database::{Database, Placement, TenantStore, Tx};
 pub use end_sessions::{EndSessions, EndedSessions, Which};
 pub use error::{Cause, MigrateError, StoreError};
-pub use flow_states::{ChallengeMethod, FlowState, FlowStates, NewFlowState};
+pub use flow_states::{FlowState, FlowStates, NewFlowState};
 pub use identities::{Identities, NewIdentity};
 pub use list_users::ListUsers;
 pub use one_time_tokens::{NewOneTimeToken, OneTimeToken, OneTimeTokens, TokenKind};

@@ -52,8 +52,14 @@ impl TestApp {
 
     /// A gateway on `placement`.
     pub async fn on(placement: TestDatabase) -> Self {
-        Self::start(Arc::new(placement), Cluster::in_process(), Arc::default(), MasterKey::generate(&SeededEntropy::new(7)), 1)
-            .await
+        Self::start(
+            Arc::new(placement),
+            Cluster::in_process(),
+            Arc::default(),
+            MasterKey::generate(&SeededEntropy::new(7)),
+            1,
+        )
+        .await
     }
 
     /// A second gateway over the same database, master key, clock and cluster.

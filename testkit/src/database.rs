@@ -28,6 +28,7 @@ impl TestDatabase {
     }
 
     /// A new database on the server of `TENANTRY_TEST_POSTGRES_URL`.
+    #[expect(clippy::disallowed_methods, reason = "the name must be unique among all test processes")]
     pub async fn postgres() -> Self {
         let server = env::var("TENANTRY_TEST_POSTGRES_URL").expect("TENANTRY_TEST_POSTGRES_URL is not set");
         let name = format!("tenantry_{}", Uuid::new_v4().simple());
@@ -62,7 +63,8 @@ impl TestDatabase {
                 let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut connection).await.unwrap();
                 let mut text = String::new();
                 for table in tables {
-                    let rows = AssertSqlSafe(format!("select coalesce(string_agg(t::text, ' '), '') from auth.{table} t"));
+                    let rows =
+                        AssertSqlSafe(format!("select coalesce(string_agg(t::text, ' '), '') from auth.{table} t"));
                     let rows: String = sqlx::query_scalar(rows).fetch_one(&mut connection).await.unwrap();
                     text.push_str(&rows);
                 }

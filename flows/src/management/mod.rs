@@ -19,8 +19,8 @@ use domain::time::{Clock, Timestamp};
 use storage::ControlStore;
 use storage::control::Bundle;
 
-pub(crate) use api_keys::{legacy_keys_enabled, role as api_key_role};
 pub use api_keys::{ApiKeyView, NewApiKeyRequest};
+pub(crate) use api_keys::{legacy_keys_enabled, role as api_key_role};
 pub use config::ConfigVersionView;
 pub use error::{Error, Result};
 pub use projects::{CreateProject, CreatedProject, ProjectView};

@@ -75,7 +75,8 @@ impl Management {
             Some("shield") => Profile::Shield,
             Some(_) => return Err(Error::Invalid("profile must be compat or shield".to_owned())),
         };
-        let explicit = config::validate_patch(&Explicit::default(), &request.config).map_err(super::config::problems)?;
+        let explicit =
+            config::validate_patch(&Explicit::default(), &request.config).map_err(super::config::problems)?;
         let jwt_secret = match request.jwt_secret {
             Some(secret) if secret.expose().len() < LEAST_SECRET => {
                 return Err(Error::Invalid(format!("jwt_secret must have at least {LEAST_SECRET} bytes")));
@@ -122,7 +123,13 @@ impl Management {
         })?;
         self.announce(project.id).await;
         let (anon_key, service_role_key) = self.legacy_keys(&project, &jwt_secret)?;
-        Ok(CreatedProject { url: self.urls.project(&project.project_ref), project, anon_key, service_role_key, jwt_secret })
+        Ok(CreatedProject {
+            url: self.urls.project(&project.project_ref),
+            project,
+            anon_key,
+            service_role_key,
+            jwt_secret,
+        })
     }
 
     /// All projects, oldest first.
@@ -171,7 +178,11 @@ impl Management {
     }
 
     /// The old-style keys of a project.
-    pub(super) fn legacy_keys(&self, project: &Project, secret: &Secret<String>) -> Result<(Secret<String>, Secret<String>)> {
+    pub(super) fn legacy_keys(
+        &self,
+        project: &Project,
+        secret: &Secret<String>,
+    ) -> Result<(Secret<String>, Secret<String>)> {
         let from = project.created_at.unix();
         let mint = |role| {
             jwt::mint_legacy_api_key(secret, role, project.project_ref.as_str(), from, from + LEGACY_KEY_LIFE)
@@ -190,7 +201,8 @@ impl Management {
         let mut keys = Vec::new();
         for jwk in jwks {
             let key = signing_keys::import(jwk, &*self.entropy)?;
-            let signs = jwk.get("key_ops").and_then(Value::as_array).is_some_and(|ops| ops.iter().any(|op| op == "sign"));
+            let signs =
+                jwk.get("key_ops").and_then(Value::as_array).is_some_and(|ops| ops.iter().any(|op| op == "sign"));
             keys.push((key, if signs { KeyStatus::InUse } else { KeyStatus::Standby }));
         }
         match keys.iter().filter(|(_, status)| *status == KeyStatus::InUse).count() {

@@ -53,7 +53,11 @@ impl Management {
     }
 
     /// Makes or imports a key.
-    pub async fn create_signing_key(&self, project: &ProjectRef, request: NewSigningKeyRequest) -> Result<SigningKeyView> {
+    pub async fn create_signing_key(
+        &self,
+        project: &ProjectRef,
+        request: NewSigningKeyRequest,
+    ) -> Result<SigningKeyView> {
         let bundle = self.bundle(project).await?;
         let algorithm = parse_algorithm(&request.algorithm)?;
         let status = match request.status.as_deref() {
@@ -84,7 +88,12 @@ impl Management {
     }
 
     /// Moves a key to another status; to put one in use retires the one that was.
-    pub async fn set_signing_key_status(&self, project: &ProjectRef, key: Uuid, status: &str) -> Result<SigningKeyView> {
+    pub async fn set_signing_key_status(
+        &self,
+        project: &ProjectRef,
+        key: Uuid,
+        status: &str,
+    ) -> Result<SigningKeyView> {
         let bundle = self.bundle(project).await?;
         let row = bundle.signing_keys.iter().find(|row| row.id == key).ok_or(Error::NotFound)?;
         let wanted = parse_status(status)?;

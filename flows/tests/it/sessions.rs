@@ -14,7 +14,8 @@ async fn session_list(app: TestApp) {
     let first = project.sign_up("a@example.com").await;
     app.clock.advance(60);
     let body = json!({ "email": "a@example.com", "password": "correct horse" });
-    let second = project.post("/token?grant_type=password", body).header("user-agent", FIREFOX).send().await.expect(200).json();
+    let second =
+        project.post("/token?grant_type=password", body).header("user-agent", FIREFOX).send().await.expect(200).json();
     let access = second["access_token"].as_str().unwrap();
 
     let answer = project.get("/sessions").bearer(access).send().await.expect(200);

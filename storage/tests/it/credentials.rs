@@ -1,4 +1,5 @@
-use storage::{Contact, NewUser, UserChanges};
+use domain::contact::Contact;
+use storage::{NewUser, UserChanges};
 
 use crate::fixture::{Fixture, t};
 

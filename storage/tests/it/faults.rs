@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use domain::contact::Contact;
 use domain::ids::SessionId;
 use sqlx::{Connection as _, Executor as _, PgConnection};
-use storage::{Contact, EndSessions, OpenSession, Placement, RotateSession, SignUp, StoreError, TenantStore, Which};
+use storage::{EndSessions, OpenSession, Placement, RotateSession, SignUp, StoreError, TenantStore, Which};
 use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, on_postgres, on_sqlite, t};

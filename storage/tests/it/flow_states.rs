@@ -1,4 +1,5 @@
-use storage::{ChallengeMethod, NewFlowState};
+use domain::pkce::Method;
+use storage::NewFlowState;
 use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, t};
@@ -14,7 +15,7 @@ fn flow(f: &Fixture, method: &str, hour: i64) -> NewFlowState {
     NewFlowState {
         id: f.id(),
         user_id: None,
-        challenge: Some((ChallengeMethod::S256, "challenge".to_owned())),
+        challenge: Some((Method::S256, "challenge".to_owned())),
         provider_type: "email".to_owned(),
         authentication_method: method.to_owned(),
         referrer: Some("https://app.example.com".to_owned()),
@@ -26,7 +27,7 @@ async fn a_flow_reads_back(f: Fixture) {
     let store = f.tenant();
     let user = f.user(&store, "ada@example.com").await;
     let mut tx = store.begin().await.unwrap();
-    let plain = Some((ChallengeMethod::Plain, "challenge".to_owned()));
+    let plain = Some((Method::Plain, "challenge".to_owned()));
     for (n, challenge) in [plain, flow(&f, "", 0).challenge, None].into_iter().enumerate() {
         let new = NewFlowState { user_id: Some(user), challenge: challenge.clone(), ..flow(&f, "magiclink", n as i64) };
         tx.flow_states().insert(new.clone()).await.unwrap();

@@ -1,10 +1,12 @@
 //! Nothing of one project can be seen or changed through another.
 
+use domain::contact::Contact;
 use domain::ids::{SessionId, UserId};
+use domain::pkce::Method;
 use domain::user::Metadata;
 use storage::{
-    ChallengeMethod, Contact, EndSessions, ListUsers, NewFlowState, NewOneTimeToken, OpenSession, RotateSession,
-    SoftDelete, StoreError, TenantStore, TokenKind, UserChanges, Which,
+    EndSessions, ListUsers, NewFlowState, NewOneTimeToken, OpenSession, RotateSession, SoftDelete, StoreError,
+    TenantStore, TokenKind, UserChanges, Which,
 };
 use uuid::Uuid;
 
@@ -43,7 +45,7 @@ async fn plant(f: &Fixture) -> Planted {
     let flow = NewFlowState {
         id: f.id(),
         user_id: Some(user),
-        challenge: Some((ChallengeMethod::S256, "challenge".to_owned())),
+        challenge: Some((Method::S256, "challenge".to_owned())),
         provider_type: "email".to_owned(),
         authentication_method: "magiclink".to_owned(),
         referrer: None,
