@@ -21,7 +21,16 @@ const ATTEMPTS: usize = 8;
 
 /// Trades a refresh token for a new pair.
 pub async fn refresh(ctx: &Context, request: Request) -> Result<IssuedSession> {
-    limits::per_address(ctx, Limited::Token).await?;
+    let answer = trade(ctx, &request).await;
+    // Only what is not a token of this project counts against the address: whoever holds a genuine one does not guess, and
+    // a refusal would sign out everybody who shares the address with somebody who does.
+    if let Err(Error::Refused(Refusal::RefreshTokenNotFound | Refusal::RefreshTokenMalformed)) = answer {
+        limits::per_address(ctx, Limited::Token).await?;
+    }
+    answer
+}
+
+async fn trade(ctx: &Context, request: &Request) -> Result<IssuedSession> {
     match RefreshToken::parse(request.refresh_token.expose()) {
         Err(_) => Err(Refusal::RefreshTokenMalformed.into()),
         Ok(RefreshToken::Stored(token)) => refresh_stored::refresh_stored(ctx, Secret::new(token)).await,

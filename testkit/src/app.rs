@@ -122,7 +122,8 @@ impl TestApp {
             mailbox: None,
             entropy,
             domain: "localhost".to_owned(),
-            trusted_proxies: Vec::new(),
+            // Requests have the address of their `X-Forwarded-For`, and none without.
+            trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
             deadline: Duration::from_secs(30),
             metric_sources: Vec::new(),
         }));
@@ -141,10 +142,7 @@ impl TestApp {
 
     /// A project with these settings.
     pub async fn project(&self, name: &str, config: Value) -> TestProject {
-        let mut config: Map<String, Value> = config.as_object().cloned().unwrap();
-        for limit in ["rate_limit_otp", "rate_limit_token_refresh", "rate_limit_verify", "rate_limit_email_sent"] {
-            config.entry(limit).or_insert(json!(2_000_000_000));
-        }
+        let config: Map<String, Value> = config.as_object().cloned().unwrap();
         let request = CreateProject { project_ref: Some(name.to_owned()), config, ..CreateProject::default() };
         let made = self.management.create_project(request).await.unwrap();
         TestProject {

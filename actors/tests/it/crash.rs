@@ -189,11 +189,19 @@ async fn a_session_forgets_what_it_remembers_when_an_outcome_is_unknown_and_lose
     });
     latch.entered().await;
     let remembers = || on(session(1), |ctx| async move { Ok(ctx.warm.unwrap().take().is_some()) });
-    let queued: Vec<_> = (0..10).map(|_| gateway.spawn("one", remembers())).collect();
+    let mut queued: Vec<_> = (0..10).map(|_| gateway.spawn("one", remembers())).collect();
+    let last = Latch::new();
+    let still_busy = gateway.spawn("one", last.hold(session(1)));
     settle().await;
     latch.open();
     let outcome = unknown.await.unwrap();
     assert!(matches!(outcome, Err(AskError::Unavailable { .. })), "{outcome:?}");
+    last.entered().await;
+    // The actor takes no more, and is not gone yet: these wait for the next one.
+    queued.extend((0..10).map(|_| gateway.spawn("one", remembers())));
+    settle().await;
+    last.open();
+    still_busy.await.unwrap().unwrap();
     for answer in queued {
         assert!(!answer.await.unwrap().unwrap(), "the memory is gone");
     }

@@ -1,10 +1,14 @@
 //! Hashing: off the request threads, fair, bounded, never for nobody.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actors::{AskError, Lane, Limits, Operation};
+use domain::ids::ProjectId;
 use domain::secret::Secret;
+use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
+use uuid::Uuid;
 
 use crate::support::{Gateway, Latch, on};
 
@@ -70,22 +74,50 @@ async fn a_full_queue_refuses_at_once_and_only_its_project() {
     assert_eq!((done, refused), (3, 7), "one runs and two wait");
 }
 
-#[tokio::test]
-async fn a_job_whose_deadline_passes_in_the_queue_is_not_done() {
-    let gateway = Gateway::start(Limits { hashing_workers: 1, ..Limits::default() }).await;
-    gateway.source.create("one");
-    gateway.ask("one", on(Lane::Snapshot, |_| async { Ok(()) })).await.unwrap();
-    let first = gateway.ask("one", hash("correct horse"));
-    let late = gateway.ask_within(Duration::from_millis(1), "one", hash("correct horse"));
-    let (first, late) = tokio::join!(first, late);
-    first.unwrap();
-    assert!(matches!(late, Err(AskError::Timeout)), "{late:?}");
+/// Waits until the pool has nothing left to do.
+async fn idle(gateway: &Gateway) {
     let idle = async {
         while gateway.handle.stats().hash_running + gateway.handle.stats().hash_queue > 0 {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), idle).await.expect("nothing is left in the pool");
+    tokio::time::timeout(Duration::from_secs(10), idle).await.expect("something is left in the pool");
+}
+
+#[tokio::test]
+async fn a_job_whose_deadline_passes_in_the_queue_is_not_done() {
+    let gateway = Gateway::start(Limits { hashing_workers: 1, ..Limits::default() }).await;
+    gateway.source.create("one");
+    gateway.settings("one").await.unwrap();
+    let salts = gateway.entropy.used();
+    let first = gateway.ask("one", hash("correct horse"));
+    let late = gateway.ask_within(Duration::from_millis(1), "one", hash("correct horse"));
+    let (first, late) = tokio::join!(first, late);
+    first.unwrap();
+    let salt = gateway.entropy.used() - salts;
+    assert!(matches!(late, Err(AskError::Timeout)), "{late:?}");
+    idle(&gateway).await;
+    assert_eq!(gateway.entropy.used() - salts, salt, "a second salt was drawn");
+}
+
+#[tokio::test]
+async fn a_job_whose_caller_left_is_not_done() {
+    let gateway = Gateway::start(Limits { hashing_workers: 1, ..Limits::default() }).await;
+    gateway.source.create("one");
+    gateway.settings("one").await.unwrap();
+    let salts = gateway.entropy.used();
+    let hasher = Arc::clone(&gateway.services.hasher);
+    let project = ProjectId(Uuid::nil());
+    let first = hasher.hash(project, Secret::new("correct horse".to_owned()));
+    let mut abandoned = hasher.hash(project, Secret::new("correct horse".to_owned()));
+    let (first, ()) = tokio::join!(first, async move {
+        assert!((&mut abandoned).now_or_never().is_none());
+        drop(abandoned);
+    });
+    first.unwrap();
+    let salt = gateway.entropy.used() - salts;
+    idle(&gateway).await;
+    assert_eq!(gateway.entropy.used() - salts, salt, "a second salt was drawn");
 }
 
 #[tokio::test]

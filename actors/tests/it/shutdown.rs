@@ -21,6 +21,8 @@ async fn a_shutdown_finishes_what_was_accepted_and_refuses_what_comes_later() {
     assert!(handle.is_accepting());
     let shutdown = tokio::spawn(async move { handle.shutdown(Instant::now() + Duration::from_secs(20)).await });
     settle().await;
+    tokio::time::advance(Duration::from_secs(10)).await;
+    settle().await;
     assert!(!gateway.handle.is_accepting());
     let outcome = gateway.ask("one", ready(Lane::Snapshot, ())).await;
     assert!(matches!(outcome, Err(AskError::Overloaded { .. })), "{outcome:?}");

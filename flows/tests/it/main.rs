@@ -2,6 +2,7 @@
 
 mod both;
 mod confirmation;
+mod limits;
 mod logout;
 mod password;
 mod races;

@@ -14,8 +14,14 @@ async fn session_list(app: TestApp) {
     let first = project.sign_up("a@example.com").await;
     app.clock.advance(60);
     let body = json!({ "email": "a@example.com", "password": "correct horse" });
-    let second =
-        project.post("/token?grant_type=password", body).header("user-agent", FIREFOX).send().await.expect(200).json();
+    let second = project
+        .post("/token?grant_type=password", body)
+        .header("user-agent", FIREFOX)
+        .header("x-forwarded-for", "192.0.2.7")
+        .send()
+        .await
+        .expect(200)
+        .json();
     let access = second["access_token"].as_str().unwrap();
 
     let answer = project.get("/sessions").bearer(access).send().await.expect(200);
@@ -26,7 +32,7 @@ async fn session_list(app: TestApp) {
     assert_eq!((newest["current"].clone(), oldest["current"].clone()), (json!(true), json!(false)));
     assert_eq!(newest["user_agent"], FIREFOX);
     assert_eq!(newest["device"]["browser"].as_str().map(|text| text.contains("Firefox")), Some(true));
-    assert_eq!(newest["ip"], "127.0.0.1");
+    assert_eq!(newest["ip"], "192.0.2.7");
     assert_eq!(newest["aal"], "aal1");
     assert_eq!(newest["amr"][0]["method"], "password");
 

@@ -46,6 +46,11 @@ impl TestEntropy {
     pub(crate) fn starting_at(number: u64) -> Self {
         Self(AtomicU64::new(number))
     }
+
+    /// How much was drawn.
+    pub(crate) fn used(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 impl Entropy for TestEntropy {
@@ -71,6 +76,7 @@ pub(crate) struct Gateway {
     pub(crate) handle: RuntimeHandle,
     pub(crate) source: Arc<FakeSource>,
     pub(crate) services: Arc<Services>,
+    pub(crate) entropy: Arc<TestEntropy>,
     _folder: tempfile::TempDir,
 }
 
@@ -82,7 +88,8 @@ impl Gateway {
         let database = Database::connect(&place("auth.db")).await.unwrap();
         let control = ControlStore::connect(&place("control.db")).await.unwrap();
         let clock: Arc<dyn Clock> = Arc::new(TestClock(Instant::now()));
-        let entropy: Arc<dyn Entropy> = Arc::new(TestEntropy::default());
+        let drawn = Arc::new(TestEntropy::default());
+        let entropy: Arc<dyn Entropy> = Arc::clone(&drawn) as Arc<dyn Entropy>;
         let master_key = Arc::new(MasterKey::generate(&*entropy));
         let runtime = Runtime::new(limits);
         let services = Arc::new(Services {
@@ -111,7 +118,7 @@ impl Gateway {
             management,
         };
         let handle = runtime.start(parts).await.unwrap();
-        Self { handle, source, services, _folder: folder }
+        Self { handle, source, services, entropy: drawn, _folder: folder }
     }
 
     /// A gateway whose time moves only when everybody waits for it.
