@@ -86,6 +86,34 @@ test('SIGTERM finishes what was accepted', async () => {
   gateway = await startGateway({ storage, folder: dataDir });
 });
 
+test("a flood of sign-ins on one project leaves another's requests alone", async () => {
+  const quiet = await newProject(gateway);
+  const at = { url: `${gateway.url}/p/${quiet.ref}` };
+  const email = newEmail();
+  const [, session] = await signUp(email, at);
+  const flooded = newEmail();
+  await signUp(flooded);
+  let left = 150;
+  const signIn = (address, options) => call(project, 'POST', '/token?grant_type=password', { body: { email: address, password: PASSWORD }, ...options });
+  const flood = Array.from({ length: left }, () => signIn(flooded, here()).then(([status]) => { left -= 1; return status; }));
+
+  const [signedIn] = await signIn(email, at);
+  const leftThen = left;
+  const waits = [];
+  while (left > 0) {
+    const began = performance.now();
+    const [status] = await call(quiet, 'GET', '/user', { token: session.access_token, ...at });
+    waits.push(performance.now() - began);
+    assert.equal(status, 200);
+  }
+  assert.equal(signedIn, 200);
+  assert.ok(leftThen > 50, `a sign-in next door waited until ${150 - leftThen} of 150 were done`);
+  waits.sort((a, b) => a - b);
+  assert.ok(waits[Math.floor(waits.length / 2)] < 500, `GET /user took ${waits[Math.floor(waits.length / 2)]} ms`);
+  const odd = (await Promise.all(flood)).filter((status) => ![200, 429, 503].includes(status));
+  assert.deepEqual(odd, []);
+});
+
 const needsServers = { skip: STORAGE === 'sqlite' && 'there is no server to restart' };
 
 /** Statuses of `GET /user` and of a refresh while `fault` runs, then again once both work. */

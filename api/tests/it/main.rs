@@ -15,6 +15,8 @@ mod gates;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod management;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod projects;

@@ -10,6 +10,7 @@ use cluster::{Cluster, RedisOptions};
 use crypto::seal::MasterKey;
 use domain::config::Defaults;
 use domain::entropy::Entropy;
+use domain::secret::Secret;
 use domain::time::Clock;
 use flows::mail::MailDeliverer;
 use flows::management::{Management, ProjectUrls};
@@ -21,7 +22,7 @@ use tokio::time::Instant;
 
 use super::mailbox::SharedMailbox;
 use super::metrics::ActorMetrics;
-use super::{Addresses, control_placement, placement, targets};
+use super::{Addresses, control_placement, first_run, placement, targets};
 use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
@@ -34,6 +35,7 @@ const REQUEST_TIME: Duration = Duration::from_secs(10);
 pub(super) struct Gateway {
     handle: RuntimeHandle,
     management: Management,
+    operator_token: Secret<String>,
     api: api::ApiState,
     database: Database,
     control: ControlStore,
@@ -102,6 +104,8 @@ impl Gateway {
             urls,
             databases: placed,
         };
+        // Before anything is served or delivered: with another master key, mail that waits would be given up as damaged.
+        let operator_token = first_run::operator_token(&management).await?;
         let parts = actors::Parts { services, source, deliver, management: management.clone() };
         let handle = runtime.start(parts).await.map_err(|error| Failure::caused("the actors cannot start", &error))?;
         let api = api::ApiState::new(api::Parts {
@@ -113,12 +117,17 @@ impl Gateway {
             deadline: REQUEST_TIME,
             metric_sources: vec![Arc::new(ActorMetrics(handle.clone()))],
         });
-        Ok(Self { handle, management, api, database, control })
+        Ok(Self { handle, management, operator_token, api, database, control })
     }
 
     /// The operator's hand on the projects.
     pub(super) fn management(&self) -> &Management {
         &self.management
+    }
+
+    /// What opens the Management API.
+    pub(super) fn operator_token(&self) -> &Secret<String> {
+        &self.operator_token
     }
 
     /// Everything on one listener.

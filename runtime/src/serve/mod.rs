@@ -167,10 +167,11 @@ fn addresses(settings: &Settings, public: &TcpListener, admin: Option<&TcpListen
 
 /// Leaves token and address for the command line, and says where everything is.
 async fn announce(settings: &Settings, addresses: &Addresses, gateway: &Gateway, json: bool) -> Result<(), Failure> {
-    let token = first_run::operator_token(gateway.management()).await?;
     let token_file = gateway_files::token_file(&settings.data_dir);
     let address_file = gateway_files::address_file(&settings.data_dir);
-    for (path, text) in [(&token_file, token.expose().as_str()), (&address_file, addresses.admin.as_str())] {
+    for (path, text) in
+        [(&token_file, gateway.operator_token().expose().as_str()), (&address_file, addresses.admin.as_str())]
+    {
         gateway_files::write_private(path, &format!("{text}\n"))
             .map_err(|error| Failure::caused(format!("{} cannot be written", path.display()), &error))?;
     }
