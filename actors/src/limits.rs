@@ -50,7 +50,7 @@ pub struct Limits {
     pub hashing_workers: usize,
     /// Hashing jobs of one project that may wait.
     pub hashing_queue: usize,
-    /// Deliveries at a time.
+    /// Deliveries at a time, for each database.
     pub deliveries: usize,
     /// Attempts before an outbox row is given up.
     pub delivery_attempts: u32,

@@ -1,8 +1,10 @@
 //! Who asks: the checks of a bearer token (`contract/core.md` §8.4, §8.5), each with at most one read.
 
+use crypto::digest;
 use domain::bearer::{self, Claims};
 use domain::refusal::Refusal;
 use domain::request::Bearer;
+use domain::secret::Secret;
 use domain::session::Session;
 use domain::user::User;
 use serde_json::Value;
@@ -23,12 +25,25 @@ pub struct Authenticated {
 /// The claims of `token`: signature, times and types checked. No statement.
 pub fn claims(ctx: &Context, token: &Bearer) -> Result<Claims> {
     let token = token.0.as_ref().ok_or(Refusal::NoAuthorization)?;
+    if let Some(claims) = api_key_claims(ctx, token) {
+        return Ok(claims);
+    }
     let claims = ctx.tenant.keys.verify(token.expose(), ctx.now).map_err(|error| Refusal::BadJwt(error.to_string()))?;
     bearer::check_types(&claims)?;
     if !ctx.tenant.legacy_keys_enabled && is_legacy_key(&claims) {
         return Err(Refusal::LegacyKeysDisabled.into());
     }
     Ok(claims)
+}
+
+/// A new-style API key of the project stands for a token of its role; it never names a user
+/// (`contract/management.md` §3.2).
+fn api_key_claims(ctx: &Context, token: &Secret<String>) -> Option<Claims> {
+    crypto::api_key::is_well_formed(token.expose())?;
+    let hash = crypto::api_key::hash(token.expose());
+    let known =
+        ctx.tenant.api_keys.iter().find(|key| digest::constant_time_eq(key.hash.as_bytes(), hash.as_bytes()))?;
+    Some(Claims::from_iter([("role".to_owned(), Value::from(known.role))]))
 }
 
 /// An old-style API key is a token of the issuer `supabase` that names a project instead of a user.

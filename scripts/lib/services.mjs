@@ -5,10 +5,18 @@ import os from 'node:os';
 import path from 'node:path';
 import { freePort, run, start, stop, until } from './processes.mjs';
 
-/** A temporary folder; `remove()` deletes it. */
+const folders = new Set();
+const remove = (folder) => {
+  folders.delete(folder);
+  fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+};
+process.on('exit', () => folders.forEach(remove));
+
+/** A temporary folder; `remove()` deletes it, at the latest when this process ends. */
 export function temporaryFolder(name) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), `tenantry-${name}-`));
-  return { path: folder, remove: () => fs.rmSync(folder, { recursive: true, force: true }) };
+  folders.add(folder);
+  return { path: folder, remove: () => remove(folder) };
 }
 
 /** The newest installed PostgreSQL's folder of programs: Debian keeps them out of the PATH. */

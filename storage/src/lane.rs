@@ -7,6 +7,7 @@ use std::mem;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument, Span};
 
 use crate::error::{Result, StoreError};
 
@@ -41,6 +42,8 @@ pub(crate) struct Lane<B: Batch> {
 struct Member<B: Batch> {
     request: B::Request,
     reply: oneshot::Sender<Result<B::Answer>>,
+    /// Where the request stands in its trace.
+    span: Span,
 }
 
 impl<B: Batch> Lane<B> {
@@ -54,7 +57,9 @@ impl<B: Batch> Lane<B> {
     /// Sends a request along and waits for its answer. A caller who stops waiting takes his request back unless it is on its way.
     pub(crate) async fn ask(&self, request: B::Request) -> Result<B::Answer> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Member { request, reply }).map_err(|_| StoreError::busy("lane is full or closed"))?;
+        self.queue
+            .try_send(Member { request, reply, span: Span::current() })
+            .map_err(|_| StoreError::busy("lane is full or closed"))?;
         answer.await.unwrap_or_else(|_| Err(StoreError::fault("lane lost a batch")))
     }
 }
@@ -66,11 +71,21 @@ async fn work<B: Batch>(batch: Arc<B>, mut waiting: mpsc::Receiver<Member<B>>) {
             return;
         }
         // A task of its own: a panic costs its batch, not the lane.
-        let round = tokio::spawn(rounds(batch.clone(), members));
+        let span = shared_span(&members);
+        let round = tokio::spawn(rounds(batch.clone(), members).instrument(span));
         if let Err(crash) = round.await {
             tracing::error!(error = %crash, "a batch of statements crashed");
         }
     }
+}
+
+/// The statements of a batch stand in the trace of its first member; the traces of the others point there.
+fn shared_span<B: Batch>(members: &[Member<B>]) -> Span {
+    let span = members.first().map_or_else(Span::none, |member| member.span.clone());
+    for member in members.iter().skip(1) {
+        member.span.follows_from(&span);
+    }
+    span
 }
 
 async fn rounds<B: Batch>(batch: Arc<B>, mut members: Vec<Member<B>>) {
@@ -96,7 +111,7 @@ async fn round<B: Batch>(batch: &Arc<B>, members: Vec<Member<B>>) {
             for ((request, reply), answer) in requests.into_iter().zip(replies).zip(answers) {
                 match answer {
                     Some(answer) => drop(reply.send(Ok(answer))),
-                    None => drop(tokio::spawn(alone(batch.clone(), Member { request, reply }))),
+                    None => drop(tokio::spawn(alone(batch.clone(), Member { request, reply, span: Span::current() }))),
                 }
             }
         }
@@ -108,7 +123,7 @@ async fn round<B: Batch>(batch: &Arc<B>, members: Vec<Member<B>>) {
         // Somebody in the batch is at fault: the others must not pay for it.
         Err(_) => {
             for (request, reply) in requests.into_iter().zip(replies) {
-                alone(batch.clone(), Member { request, reply }).await;
+                alone(batch.clone(), Member { request, reply, span: Span::current() }).await;
             }
         }
     }

@@ -71,6 +71,17 @@ async fn a_full_session_refuses_at_once_and_its_neighbour_does_not() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_an_answer_has_room_for_the_next_question() {
+    let limits = Limits { in_flight: 1, tenant_in_flight: 1, entity_in_flight: 1, ..Limits::default() };
+    let gateway = Gateway::start(limits).await;
+    gateway.source.create("one");
+    for number in 0..2000 {
+        let lane = if number % 2 == 0 { Lane::Task } else { session(1) };
+        assert_eq!(gateway.ask("one", ready(lane, number)).await.unwrap(), number);
+    }
+}
+
 #[tokio::test]
 async fn a_project_over_its_rate_is_told_when_to_come_back() {
     let rate = Rate { per_second: 10, burst: 2 };

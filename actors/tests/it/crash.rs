@@ -124,6 +124,20 @@ async fn a_crash_of_a_tenant_leaves_its_neighbours_alone_and_its_snapshot_goes_o
 }
 
 #[tokio::test]
+async fn who_meets_a_tenant_that_has_just_died_gets_its_answer_from_the_next_one() {
+    let gateway = Gateway::paused(Limits::default()).await;
+    gateway.source.create("one");
+    gateway.settings("one").await.unwrap();
+    assert!(gateway.ask("one", Poison::new(Lane::Task)).now_or_never().is_none());
+    // On one thread: the tenant dies first, then these ask, then the registry hears of it.
+    let asked: Vec<_> = (0..10).map(|number| gateway.spawn("one", ready(session(1), number))).collect();
+    for (number, answer) in asked.into_iter().enumerate() {
+        assert_eq!(answer.await.unwrap().unwrap(), number);
+    }
+    assert_eq!(gateway.handle.stats().activations, 2);
+}
+
+#[tokio::test]
 async fn sessions_die_with_their_tenant_and_their_callers_hear_of_it() {
     let gateway = Gateway::paused(Limits::default()).await;
     gateway.source.create("one");

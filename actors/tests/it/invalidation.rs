@@ -145,6 +145,9 @@ async fn a_project_deleted_and_made_anew_between_two_reads_is_another() {
     assert!(gateway.handle.refresh(anew).await);
     let found = on(Lane::Snapshot, |ctx| async move { Ok(ctx.tenant.project.id) });
     assert_eq!(gateway.ask("one", found).await.unwrap(), anew);
+    gateway.source.set_version(2);
+    publish(&gateway, Invalidation::Config(anew)).await;
+    assert_eq!(gateway.ask("one", version()).await.unwrap(), 2, "the new one's changes are heard");
 }
 
 #[tokio::test]
