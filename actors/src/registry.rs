@@ -153,7 +153,12 @@ impl Registry {
                 self.failures.remove(&project);
                 let entry = Arc::new(TenantEntry::new(*tenant, &self.shared.limits, now));
                 self.make_room(now);
-                return self.serve(me, entry, Crashes::default(), parked).await;
+                self.serve(me, Arc::clone(&entry), Crashes::default(), parked).await;
+                // A change that came too late for the load may have come too early for the directory.
+                if self.shared.directory.epoch() != epoch {
+                    read_again(&entry);
+                }
+                return;
             }
             Ok(None) => {
                 self.failures.remove(&project);
@@ -291,9 +296,7 @@ impl Registry {
         parked: Vec<Parked>,
     ) {
         self.serve(me, Arc::clone(&entry), crashes, parked).await;
-        if let Seat::Serving(actor) = &*entry.seat() {
-            actor.cast(TenantMessage::Reload(None));
-        }
+        read_again(&entry);
     }
 
     fn crashed(&mut self, me: &Address<RegistryMessage>, mut tenancy: Tenancy, reason: &str) {
@@ -327,7 +330,14 @@ impl Registry {
     }
 }
 
-/// What is asked of a quarantined project.
+/// Lets the tenant of `entry` read its project again.
+fn read_again(entry: &TenantEntry) {
+    if let Seat::Serving(actor) = &*entry.seat() {
+        actor.cast(TenantMessage::Reload(None));
+    }
+}
+
+/// The answer to whatever is asked of a quarantined project.
 pub(crate) fn quarantined(until: Instant) -> AskError {
     AskError::away(until.saturating_duration_since(Instant::now()), "the project's tenant keeps crashing")
 }

@@ -107,7 +107,7 @@ pub struct Context {
     pub services: Arc<Services>,
     /// Who asks.
     pub caller: Caller,
-    /// When the request was admitted.
+    /// When the flow began to run.
     pub now: Timestamp,
     /// Set when a session's actor runs the flow.
     pub warm: Option<WarmSession>,

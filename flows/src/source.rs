@@ -9,6 +9,7 @@ use crypto::seal::MasterKey;
 use domain::config::{self, Defaults, Explicit, Policy};
 use domain::entropy::Entropy;
 use domain::ids::{ProjectId, ProjectRef};
+use domain::project::Project;
 use domain::secret::Secret;
 use serde_json::{Map, Value};
 use storage::control::{Bundle, KeyStatus};
@@ -83,7 +84,7 @@ impl TenantSource for ControlSource {
             store: TenantStore::new(database, bundle.project.instance),
             config_version: bundle.config.version,
             policy,
-            project: bundle.project,
+            project: Project { database_url: url, ..bundle.project },
         }))
     }
 

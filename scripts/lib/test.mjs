@@ -14,7 +14,7 @@ const PARTS = {
   'clippy-tests': ['clippy for the tests', () => check('cargo', ['clippy', '--workspace', '--locked', '--all-targets', '--', '-D', 'warnings', ...IN_TESTS])],
   deny: ['cargo deny, where it is installed', deny],
   rust: ['cargo test with PostgreSQL and Redis', rust],
-  build: ['the binaries for the parts below', () => check('cargo', ['build', '--locked', '-p', 'tenantry', '-p', 'tenantry-load'])],
+  build: ['the binaries for the parts below', () => check('cargo', ['test', '--workspace', '--locked', '--no-run', '--quiet'])],
   'conformance-sqlite': ['the wire conformance kit on SQLite', () => conformance('sqlite')],
   'conformance-postgres': ['the wire conformance kit on PostgreSQL and Redis', () => conformance('postgres')],
   packages: ['supabase-js as locked', () => check('npm', ['ci', '--no-audit', '--no-fund', '--loglevel', 'error'], { cwd: path.join(ROOT, 'tests-js') })],

@@ -104,6 +104,24 @@ async fn a_change_while_the_project_is_being_loaded_is_not_missed() {
 }
 
 #[tokio::test]
+async fn a_project_that_changes_during_every_load_is_served_and_read_again() {
+    let gateway = Gateway::paused(Limits::default()).await;
+    let id = gateway.source.create("one");
+    gateway.source.shut();
+    let early = gateway.spawn("one", version());
+    for number in 2..=4 {
+        settle().await;
+        gateway.source.set_version(number);
+        publish(&gateway, Invalidation::Config(id)).await;
+        gateway.source.let_one_through();
+    }
+    assert_eq!(early.await.unwrap().unwrap(), 3, "it does not wait for ever");
+    gateway.source.open();
+    settle().await;
+    assert_eq!(gateway.ask("one", version()).await.unwrap(), 4);
+}
+
+#[tokio::test]
 async fn a_change_during_a_reload_is_not_missed() {
     let gateway = Gateway::paused(Limits::default()).await;
     let id = gateway.source.create("one");

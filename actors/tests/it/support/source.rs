@@ -90,6 +90,11 @@ impl FakeSource {
         self.shut.store(true, Ordering::SeqCst);
     }
 
+    /// One load goes on.
+    pub(crate) fn let_one_through(&self) {
+        self.door.add_permits(1);
+    }
+
     /// Loads go on.
     pub(crate) fn open(&self) {
         self.shut.store(false, Ordering::SeqCst);
