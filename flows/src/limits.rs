@@ -6,7 +6,8 @@ use domain::refusal::Refusal;
 use crate::context::Context;
 use crate::error::Result;
 
-/// Tokens of every bucket but the anonymous one, whatever its rate.
+/// Least tokens of every bucket but the anonymous one. A project that allows more than the default 150 in five minutes
+/// allows a minute's worth of that at once.
 const BURST: u32 = 30;
 
 /// What is limited; each has buckets of its own.
@@ -28,7 +29,7 @@ pub(crate) enum Limited {
 pub(crate) async fn per_address(ctx: &Context, limited: Limited) -> Result<()> {
     let Some(address) = ctx.caller.ip.as_deref() else { return Ok(()) };
     let limits = ctx.policy().rate_limits;
-    let five_minutes = |events: u32| (BURST, f64::from(events) / 300.0);
+    let five_minutes = |events: u32| (BURST.max(events / 5), f64::from(events) / 300.0);
     let (name, (capacity, per_second)) = match limited {
         Limited::Token => ("token", five_minutes(limits.token_refresh)),
         Limited::Verify => ("verify", five_minutes(limits.verify)),

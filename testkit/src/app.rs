@@ -11,7 +11,7 @@ use crypto::seal::MasterKey;
 use domain::config::Defaults;
 use domain::ids::ProjectRef;
 use flows::mail::MailDeliverer;
-use flows::management::{CreateProject, Management, ProjectUrls};
+use flows::management::{CreateProject, Management, ProjectUrls, Routes};
 use flows::{ControlSource, Databases, Services};
 use http::Method;
 use outbound::RecordingTransport;
@@ -95,6 +95,7 @@ impl TestApp {
             defaults: defaults.clone(),
             urls: urls.clone(),
             databases: databases.clone(),
+            routes: Routes::default(),
         };
         let source =
             Arc::new(ControlSource { control, master_key: Arc::clone(&master_key), defaults, urls, databases });

@@ -4,6 +4,7 @@ mod api_keys;
 mod config;
 mod error;
 mod projects;
+mod routes;
 mod signing_keys;
 
 use std::sync::Arc;
@@ -24,8 +25,10 @@ pub(crate) use api_keys::{legacy_keys_enabled, role as api_key_role};
 pub use config::ConfigVersionView;
 pub use error::{Error, Result};
 pub use projects::{CreateProject, CreatedProject, ProjectView};
+pub use routes::Routes;
 pub use signing_keys::{NewSigningKeyRequest, SigningKeyView};
 
+use self::routes::Question;
 use crate::databases::Databases;
 
 /// Setting of the control store that holds the SHA-256 of the operator token.
@@ -50,6 +53,8 @@ pub struct Management {
     pub urls: ProjectUrls,
     /// Where rows are placed.
     pub databases: Databases,
+    /// Which project a request is for that does not say so itself.
+    pub routes: Routes,
 }
 
 /// How the outside reaches a project.
@@ -92,14 +97,27 @@ impl Management {
             return Ok(None);
         }
         let hash = crypto::api_key::hash(key.expose());
-        let Some(project) = self.control.api_keys().project_of(&hash).await? else { return Ok(None) };
-        Ok(self.control.projects().by_id(project).await?.map(|project| project.project_ref))
+        let question = Question::ApiKey(hash.clone());
+        if let Some(known) = self.routes.get(&question, self.now()) {
+            return Ok(known);
+        }
+        let found = match self.control.api_keys().project_of(&hash).await? {
+            Some(project) => self.control.projects().by_id(project).await?.map(|project| project.project_ref),
+            None => None,
+        };
+        self.routes.put(question, found.clone(), self.now());
+        Ok(found)
     }
 
     /// The only project there is, where there is exactly one.
     pub async fn only_project(&self) -> Result<Option<ProjectRef>> {
+        if let Some(known) = self.routes.get(&Question::Only, self.now()) {
+            return Ok(known);
+        }
         let mut projects = self.control.projects().list().await?;
-        Ok(if projects.len() == 1 { projects.pop().map(|project| project.project_ref) } else { None })
+        let only = if projects.len() == 1 { projects.pop().map(|project| project.project_ref) } else { None };
+        self.routes.put(Question::Only, only.clone(), self.now());
+        Ok(only)
     }
 
     /// Whether the control store answers.
@@ -117,6 +135,7 @@ impl Management {
 
     /// Tells every gateway to load the project anew.
     async fn announce(&self, project: ProjectId) {
+        self.routes.clear();
         if let Err(error) = self.cluster.bus.publish(&Invalidation::Config(project)).await {
             tracing::warn!(%error, %project, "invalidation bus is away; other gateways follow through the control store");
         }

@@ -13,7 +13,7 @@ use domain::entropy::Entropy;
 use domain::secret::Secret;
 use domain::time::Clock;
 use flows::mail::MailDeliverer;
-use flows::management::{Management, ProjectUrls};
+use flows::management::{Management, ProjectUrls, Routes};
 use flows::{ControlSource, Databases, Services};
 use outbound::SmtpTransport;
 use outbound::mailbox::Mailbox;
@@ -103,6 +103,7 @@ impl Gateway {
             defaults,
             urls,
             databases: placed,
+            routes: Routes::default(),
         };
         // Before anything is served or delivered: with another master key, mail that waits would be given up as damaged.
         let operator_token = first_run::operator_token(&management).await?;

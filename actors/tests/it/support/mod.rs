@@ -19,7 +19,7 @@ use domain::ids::ProjectRef;
 use domain::request::Caller;
 use domain::time::{Clock, Timestamp};
 use flows::mail::{Deliver, Delivery};
-use flows::management::{Management, ProjectUrls};
+use flows::management::{Management, ProjectUrls, Routes};
 use flows::{Databases, Services};
 use storage::{ControlStore, Database, OutboxRow, Placement};
 use tokio::time::Instant;
@@ -110,6 +110,7 @@ impl Gateway {
             defaults: defaults(),
             urls: ProjectUrls { external: "http://localhost".to_owned() },
             databases: Databases::new(database),
+            routes: Routes::default(),
         };
         let parts = Parts {
             services: Arc::clone(&services),

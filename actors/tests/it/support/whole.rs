@@ -12,7 +12,7 @@ use domain::entropy::Entropy;
 use domain::request::Caller;
 use domain::time::Clock;
 use flows::mail::{Deliver, Delivery};
-use flows::management::{Management, ProjectUrls};
+use flows::management::{Management, ProjectUrls, Routes};
 use flows::{ControlSource, Databases, Services};
 use storage::{ControlStore, Database, OutboxRow, Placement};
 use tokio::sync::mpsc;
@@ -73,6 +73,7 @@ impl Whole {
             defaults: defaults(),
             urls,
             databases,
+            routes: Routes::default(),
         };
         let (deliver, delivered) = mpsc::unbounded_channel();
         let parts = Parts { services, source: Arc::new(source), deliver: Arc::new(IntoChannel(deliver)), management };
