@@ -153,6 +153,12 @@ impl Work {
 async fn postgres(url: &str, max_connections: u32) -> Result<Pools> {
     let options =
         PgConnectOptions::from_str(url)?.application_name("tenantry").statement_cache_capacity(PREPARED).options([
+            // Every statement finds its rows by key. A plan made while a table was new and empty would read all of it, and
+            // is kept for as long as nobody analyses the table.
+            ("enable_seqscan", "off"),
+            // One plan serves every caller; to plan the hot statements anew would cost more than to run them.
+            ("plan_cache_mode", "force_generic_plan"),
+            ("jit", "off"),
             ("lock_timeout", "5s"),
             ("statement_timeout", "10s"),
             ("idle_in_transaction_session_timeout", "20s"),
