@@ -82,21 +82,19 @@ struct Legacy {
     enabled: bool,
 }
 
-/// `GET .../legacy`: the old-style keys are tokens signed with the project's secret, accepted as long as that is.
+/// `GET .../legacy`: whether the old-style keys are accepted.
 pub(super) async fn legacy(operator: Operator) -> Result<Response, Failure> {
-    operator.management()?.project(&operator.project()?).await.map_err(refused)?;
-    answer(StatusCode::OK, &Legacy { enabled: true })
+    let enabled = operator.management()?.legacy_keys_enabled(&operator.project()?).await.map_err(refused)?;
+    answer(StatusCode::OK, &Legacy { enabled })
 }
 
-/// `PUT .../legacy?enabled=`.
+/// `PUT .../legacy?enabled=`: accepts or refuses them from now on.
 pub(super) async fn set_legacy(operator: Operator) -> Result<Response, Failure> {
-    match operator.switch("enabled")? {
-        Some(true) => legacy(operator).await,
-        Some(false) => {
-            Err(message(StatusCode::BAD_REQUEST, "the old-style keys cannot be switched off in this version"))
-        }
-        None => Err(message(StatusCode::BAD_REQUEST, "enabled must be true or false")),
-    }
+    let wanted = operator.switch("enabled")?;
+    let wanted = wanted.ok_or_else(|| message(StatusCode::BAD_REQUEST, "enabled must be true or false"))?;
+    let project = operator.project()?;
+    let enabled = operator.management()?.set_legacy_keys_enabled(&project, wanted).await.map_err(refused)?;
+    answer(StatusCode::OK, &Legacy { enabled })
 }
 
 async fn keys(operator: &Operator) -> Result<Vec<ApiKeyView>, Failure> {

@@ -179,6 +179,13 @@ async fn api_keys_are_masked_until_revealed_and_gone_once_deleted() {
     gateway.get(&format!("{path}/{id}")).await.expect(404);
     gateway.get(&format!("{path}/not-a-uuid")).await.expect(400);
     assert_eq!(gateway.get(&format!("{path}/legacy")).await.expect(200).text, r#"{"enabled":true}"#);
+    gateway.send(Method::PUT, &format!("{path}/legacy"), json!({})).await.expect(400);
+    for enabled in [false, true] {
+        let answer =
+            gateway.send(Method::PUT, &format!("{path}/legacy?enabled={enabled}"), json!({})).await.expect(200);
+        assert_eq!(answer.text, format!(r#"{{"enabled":{enabled}}}"#));
+        assert_eq!(gateway.get(&format!("{path}/legacy")).await.expect(200).text, answer.text);
+    }
 }
 
 #[tokio::test]
