@@ -200,9 +200,7 @@ pub async fn admin_update_user(ctx: &Context, request: Update) -> Result<User> {
     changes.banned_until = plan.banned_until;
     tx.users().update(id, changes, ctx.now).await.map_err(taken(Refusal::AdminUpdateConflict))?;
     let user = tx.users().read(id).await?.ok_or(Refusal::UserNotFound)?;
-    if let Some(entry) = ctx.audit(audit::by_admin(&role, &user, audit::USER_MODIFIED, json!({}))) {
-        tx.audit().insert(entry).await?;
-    }
+    ctx.write_audit(&mut tx, audit::by_admin(&role, &user, audit::USER_MODIFIED, json!({}))).await?;
     tx.commit().await?;
     ctx.forget_sessions(id, &ended).await;
     Ok(stale(user, &locked))
@@ -252,9 +250,7 @@ pub async fn admin_delete_user(ctx: &Context, request: Delete) -> Result<()> {
     let id = admin_user(ctx, &request.user).await?.id;
     let mut tx = ctx.store().begin().await?;
     let user = tx.users().lock(id).await?.ok_or(Refusal::UserNotFound)?.user;
-    if let Some(entry) = ctx.audit(audit::by_admin(&role, &user, audit::USER_DELETED, json!({}))) {
-        tx.audit().insert(entry).await?;
-    }
+    ctx.write_audit(&mut tx, audit::by_admin(&role, &user, audit::USER_DELETED, json!({}))).await?;
     let ended = tx.sessions().delete_all(id).await?;
     if !request.soft {
         tx.users().delete(id).await?;

@@ -40,9 +40,7 @@ pub(crate) async fn sign_up(
         tx.identities().insert(identity, ctx.now).await?;
     }
     let traits = json!({ "provider": contact.provider() });
-    if let Some(entry) = ctx.audit(audit::by_user(&account.user, audit::USER_CONFIRMATION_REQUESTED, traits)) {
-        tx.audit().insert(entry).await?;
-    }
+    ctx.write_audit(&mut tx, audit::by_user(&account.user, audit::USER_CONFIRMATION_REQUESTED, traits)).await?;
     let user = tx.users().read(id).await?.ok_or_else(|| Error::fault("new user is gone"))?;
     write_mail(ctx, &mut tx, &user, challenge).await?;
     tx.commit().await?;
@@ -62,9 +60,7 @@ pub(crate) async fn send_again(ctx: &Context, user: &User, challenge: Option<&Ch
     let changes = UserChanges { confirmation_sent_at: Some(Some(ctx.now)), ..UserChanges::default() };
     tx.users().update(user.id, changes, ctx.now).await?;
     let traits = json!({ "provider": "email" });
-    if let Some(entry) = ctx.audit(audit::by_user(&locked, audit::USER_CONFIRMATION_REQUESTED, traits)) {
-        tx.audit().insert(entry).await?;
-    }
+    ctx.write_audit(&mut tx, audit::by_user(&locked, audit::USER_CONFIRMATION_REQUESTED, traits)).await?;
     write_mail(ctx, &mut tx, &locked, challenge).await?;
     let user = tx.users().read(user.id).await?.ok_or(Refusal::SignupConflict)?;
     tx.commit().await?;
@@ -117,9 +113,7 @@ pub(crate) async fn confirm(ctx: &Context, tx: &mut Tx, user: &User, contact: &C
     tx.users().update(user.id, changes, ctx.now).await?;
     tx.one_time_tokens().clear(user.id).await?;
     let traits = json!({ "provider": contact.provider() });
-    if let Some(entry) = ctx.audit(audit::by_user(user, audit::USER_SIGNED_UP, traits)) {
-        tx.audit().insert(entry).await?;
-    }
+    ctx.write_audit(tx, audit::by_user(user, audit::USER_SIGNED_UP, traits)).await?;
     Ok(())
 }
 

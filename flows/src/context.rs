@@ -15,7 +15,7 @@ use domain::request::Caller;
 use domain::secret::Secret;
 use domain::session::Session;
 use domain::time::{Clock, Timestamp};
-use storage::{AuditEntry, TenantStore};
+use storage::{AuditEntry, TenantStore, Tx};
 
 use crate::error::Result;
 
@@ -152,6 +152,14 @@ impl Context {
             ip_address: String::new(),
             created_at: self.now,
         })
+    }
+
+    /// Writes an audit row of this request inside `tx`, unless the project keeps none.
+    pub async fn write_audit(&self, tx: &mut Tx, payload: serde_json::Value) -> Result<()> {
+        if let Some(entry) = self.audit(payload) {
+            tx.audit().insert(entry).await?;
+        }
+        Ok(())
     }
 
     /// Tells the index of a session that was opened or used. The index only guesses: its loss is logged, not refused.

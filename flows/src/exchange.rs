@@ -46,9 +46,7 @@ pub async fn exchange(ctx: &Context, request: Exchange) -> Result<IssuedSession>
         return Err(Refusal::FlowStateNotFound.into());
     }
     let traits = json!({ "provider_type": flow.provider_type });
-    if let Some(entry) = ctx.audit(audit::by_user(&user, audit::LOGIN, traits)) {
-        tx.audit().insert(entry).await?;
-    }
+    ctx.write_audit(&mut tx, audit::by_user(&user, audit::LOGIN, traits)).await?;
     let opened = confirmation::open_in(ctx, &mut tx, &user, &flow.authentication_method).await?;
     tx.commit().await?;
     opened.finish(ctx).await

@@ -41,9 +41,7 @@ pub(crate) async fn refresh_stored(ctx: &Context, token: Secret<String>) -> Resu
         StoredVerdict::Refuse => return Err(Refusal::RefreshTokenAlreadyUsed.into()),
     };
     for action in [audit::TOKEN_REFRESHED, audit::TOKEN_REVOKED] {
-        if let Some(entry) = ctx.audit(audit::by_user(&user, action, json!({}))) {
-            tx.audit().insert(entry).await?;
-        }
+        ctx.write_audit(&mut tx, audit::by_user(&user, action, json!({}))).await?;
     }
     let (user_agent, ip) = (ctx.caller.user_agent.as_deref(), ctx.caller.ip.as_deref());
     if !tx.sessions().touch_refreshed(session.id, user_agent, ip, ctx.now).await? {
@@ -94,9 +92,7 @@ async fn advance(ctx: &Context, tx: &mut Tx, presented: &StoredToken, session: &
 /// An old token was shown: every token of the session ends, although the request is refused.
 async fn end_family(ctx: &Context, mut tx: Tx, session: &Session, user: &User) -> Result<IssuedSession> {
     tx.refresh_tokens().revoke_family(session.id, ctx.now).await?;
-    if let Some(entry) = ctx.audit(audit::by_user(user, audit::TOKEN_REVOKED, json!({}))) {
-        tx.audit().insert(entry).await?;
-    }
+    ctx.write_audit(&mut tx, audit::by_user(user, audit::TOKEN_REVOKED, json!({}))).await?;
     tx.commit().await?;
     tracing::warn!(session = %session.id, user = %user.id, "refresh token reuse: family ended");
     Err(Refusal::RefreshTokenAlreadyUsed.into())

@@ -76,9 +76,7 @@ async fn apply(
             Some(session) => tx.sessions().delete_others(id, session).await?,
             None => tx.sessions().delete_all(id).await?,
         };
-        if let Some(entry) = ctx.audit(audit::by_user(&locked.user, audit::USER_UPDATED_PASSWORD, json!({}))) {
-            tx.audit().insert(entry).await?;
-        }
+        ctx.write_audit(&mut tx, audit::by_user(&locked.user, audit::USER_UPDATED_PASSWORD, json!({}))).await?;
     }
     if let Some(data) = &request.data {
         changes.user_metadata = Some(domain::metadata::merged(&locked.user.user_metadata, data));
@@ -87,9 +85,7 @@ async fn apply(
         changes.app_metadata = Some(domain::metadata::merged(&locked.user.app_metadata, data));
     }
     tx.users().update(id, changes, ctx.now).await?;
-    if let Some(entry) = ctx.audit(audit::by_user(&locked.user, audit::USER_MODIFIED, json!({}))) {
-        tx.audit().insert(entry).await?;
-    }
+    ctx.write_audit(&mut tx, audit::by_user(&locked.user, audit::USER_MODIFIED, json!({}))).await?;
     let user = tx.users().read(id).await?.ok_or(Refusal::BearerUserNotFound)?;
     tx.commit().await?;
     ctx.forget_sessions(id, &ended).await;

@@ -18,6 +18,9 @@ use crate::one_time;
 /// The authentication method of a session that a link or a code opened.
 const METHOD: &str = "otp";
 
+/// What the token of a link may be for.
+const LINK_KINDS: [&str; 6] = ["signup", "invite", "email", "recovery", "magiclink", "email_change"];
+
 /// Follows a link. Refusals of the token become part of the redirect, refusals of the input do not.
 pub async fn verify_link(ctx: &Context, link: Link) -> Result<Landing> {
     limits::per_address(ctx, Limited::Verify).await?;
@@ -33,7 +36,7 @@ pub async fn verify_link(ctx: &Context, link: Link) -> Result<Landing> {
 }
 
 async fn by_link(ctx: &Context, link: &Link, pkce: bool) -> Result<Outcome> {
-    if !matches!(link.kind.as_str(), "signup" | "invite" | "email" | "recovery" | "magiclink" | "email_change") {
+    if !LINK_KINDS.contains(&link.kind.as_str()) {
         return Err(Refusal::VerifyTypeInvalid.into());
     }
     let mut tx = ctx.store().begin().await?;
@@ -73,7 +76,7 @@ pub async fn verify(ctx: &Context, request: Request) -> Result<Answer> {
 }
 
 async fn by_hash(ctx: &Context, kind: &str, token: &Secret<String>) -> Result<IssuedSession> {
-    if !matches!(kind, "signup" | "invite" | "email" | "recovery" | "magiclink" | "email_change") {
+    if !LINK_KINDS.contains(&kind) {
         return Err(Refusal::VerifyTypeInvalid.into());
     }
     let mut tx = ctx.store().begin().await?;
