@@ -8,7 +8,10 @@ use domain::request::Bearer;
 use domain::time::Timestamp;
 use domain::tokens::IssuedSession;
 use domain::user::User;
-use domain::{admin_users, logout, pkce, refresh, sessions, sign_in, signup, user_read, user_update, verify};
+use domain::{
+    admin_users, audit_log, generate_link, introspect, invite, logout, magic_link, otp, pkce, reauthenticate, recover,
+    refresh, resend, sessions, sign_in, signup, sms, user_delete, user_read, user_update, verify,
+};
 use flows::{Context, Tenant};
 use serde_json::Value;
 
@@ -113,6 +116,46 @@ operations! {
     "admin_delete_user" admin_users::Delete => (),
     lane |_this, _tenant, _now| Lane::Task,
     run flows::admin_delete_user;
+
+    "otp" otp::Request => sms::Sent,
+    lane |this, _tenant, _now| contact_lane("send", &this.email, &this.phone),
+    run flows::otp;
+
+    "magic_link" magic_link::Request => (),
+    lane |this, _tenant, _now| contact_lane("send", &this.email, ""),
+    run flows::magic_link;
+
+    "recover" recover::Request => (),
+    lane |this, _tenant, _now| contact_lane("send", &this.email, ""),
+    run flows::recover;
+
+    "resend" resend::Request => sms::Sent,
+    lane |this, _tenant, _now| contact_lane("send", &this.email, &this.phone),
+    run flows::resend;
+
+    "reauthenticate" reauthenticate::Request => sms::Sent,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::reauthenticate;
+
+    "user_delete" user_delete::Request => (),
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::user_delete;
+
+    "invite" invite::Request => User,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::invite;
+
+    "generate_link" generate_link::Request => generate_link::Link,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::generate_link;
+
+    "admin_list_audit" audit_log::List => audit_log::Listing,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::admin_list_audit;
+
+    "introspect" introspect::Request => introspect::Answer,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::introspect;
 }
 
 /// A public document of a project (`contract/core.md` §11), answered from the snapshot.
@@ -181,6 +224,12 @@ fn verify_lane(request: &verify::Request) -> Lane {
     }
     let contact = if request.email.is_empty() { &request.phone } else { &request.email };
     challenge("verify", &contact.to_ascii_lowercase())
+}
+
+/// What is sent to one contact is sent one after the other: its cool-down is looked at before anything goes out.
+fn contact_lane(kind: &str, email: &str, phone: &str) -> Lane {
+    let contact = if email.is_empty() { phone } else { email };
+    challenge(kind, &contact.to_ascii_lowercase())
 }
 
 /// One of the project's queues for `kind`; the same text always meets the same one.

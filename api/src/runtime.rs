@@ -10,7 +10,10 @@ use domain::ids::{ProjectId, ProjectRef};
 use domain::project::Profile;
 use domain::request::Caller;
 use domain::secret::Secret;
-use domain::{admin_users, logout, pkce, refresh, sessions, sign_in, signup, user_read, user_update, verify};
+use domain::{
+    admin_users, audit_log, generate_link, introspect, invite, logout, magic_link, otp, pkce, reauthenticate, recover,
+    refresh, resend, sessions, sign_in, signup, user_delete, user_read, user_update, verify,
+};
 use tokio::time::Instant;
 
 use crate::cors::Cors;
@@ -80,16 +83,26 @@ runtime! {
     admin_users::Get,
     admin_users::List,
     admin_users::Update,
+    audit_log::List,
     Document,
+    generate_link::Request,
+    introspect::Request,
+    invite::Request,
     logout::Request,
+    magic_link::Request,
+    otp::Request,
     pkce::Exchange,
+    reauthenticate::Request,
+    recover::Request,
     refresh::Request,
+    resend::Request,
     sessions::AdminEnd,
     sessions::AdminList,
     sessions::End,
     sessions::List,
     sign_in::Request,
     signup::Request,
+    user_delete::Request,
     user_read::Request,
     user_update::Request,
     verify::Link,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::config::Policy;
+use crate::config::{Policy, SmsProvider};
 
 /// The social providers the settings tell of, also those that cannot be configured.
 const PROVIDERS: [&str; 23] = [
@@ -43,7 +43,7 @@ pub fn settings(policy: &Policy) -> Value {
         "disable_signup": policy.disable_signup,
         "mailer_autoconfirm": policy.mailer_autoconfirm,
         "phone_autoconfirm": policy.sms_autoconfirm,
-        "sms_provider": policy.sms.provider.as_deref().unwrap_or_default(),
+        "sms_provider": policy.sms.provider.as_ref().map_or("", SmsProvider::name),
         "saml_enabled": policy.saml_enabled,
         "saml_private_key_next_configured": false,
         "passkeys_enabled": policy.passkey_enabled,

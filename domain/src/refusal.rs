@@ -36,6 +36,19 @@ pub struct WeakPassword {
     pub reasons: Vec<WeakReason>,
 }
 
+/// An error that a function of the project's own database raised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseError {
+    /// SQLSTATE.
+    pub code: String,
+    /// The message.
+    pub message: String,
+    /// `detail`, empty when none.
+    pub detail: String,
+    /// `hint`, empty when none.
+    pub hint: String,
+}
+
 /// Status, error code and message of a refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wire {
@@ -50,7 +63,7 @@ pub struct Wire {
 macro_rules! refusals {
     ($(
         $(#[$doc:meta])*
-        $name:ident $( ( $($arg:ident : $ty:ty),+ ) )? => $status:literal $code:literal $message:expr;
+        $name:ident $( ( $($arg:ident : $ty:ty),+ ) )? => $status:expr, $code:literal $message:expr;
     )+) => {
         /// A refusal. The variants are the whole table.
         #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,247 +85,353 @@ macro_rules! refusals {
 refusals! {
     // transport
     /// The body is not the JSON object that is wanted; holds the parser's words.
-    BadJson(detail: String) => 400 "bad_json" format!("Could not parse request body as JSON: {detail}");
+    BadJson(detail: String) => 400, "bad_json" format!("Could not parse request body as JSON: {detail}");
     /// More than one mebibyte.
-    BodyTooLarge => 413 "request_entity_too_large" "Request body too large (max 1048576 bytes)";
+    BodyTooLarge => 413, "request_entity_too_large" "Request body too large (max 1048576 bytes)";
     /// The deadline of the request has passed.
-    RequestTimeout => 504 "request_timeout" "Processing this request timed out, please retry after a moment.";
+    RequestTimeout => 504, "request_timeout" "Processing this request timed out, please retry after a moment.";
     /// Text with NUL, invalid UTF-8 or lone surrogates.
-    UnreadableText => 400 "validation_failed" "Text must be valid UTF-8 without NUL characters";
+    UnreadableText => 400, "validation_failed" "Text must be valid UTF-8 without NUL characters";
     /// A per-client bucket is empty.
-    OverRequestRateLimit => 429 "over_request_rate_limit" "Request rate limit reached";
+    OverRequestRateLimit => 429, "over_request_rate_limit" "Request rate limit reached";
     /// The project's mail limit is reached.
-    OverEmailSendRateLimit => 429 "over_email_send_rate_limit" "email rate limit exceeded";
+    OverEmailSendRateLimit => 429, "over_email_send_rate_limit" "email rate limit exceeded";
+    /// The project's SMS limit is reached.
+    OverSmsSendRateLimit => 429, "over_sms_send_rate_limit" "SMS rate limit exceeded";
+    /// An SMS to this user went out a moment ago; holds the whole seconds left.
+    SmsCoolDown(seconds: i64) => 429, "over_sms_send_rate_limit"
+        format!("For security purposes, you can only request this after {seconds} seconds.");
     /// A message to this user went out a moment ago; holds the whole seconds left.
-    EmailCoolDown(seconds: i64) => 429 "over_email_send_rate_limit"
+    EmailCoolDown(seconds: i64) => 429, "over_email_send_rate_limit"
         format!("For security purposes, you can only request this after {seconds} seconds.");
     /// The project serves nothing for now.
-    ProjectPaused => 503 "project_paused" "This project is paused";
+    ProjectPaused => 503, "project_paused" "This project is paused";
 
     // bearer
     /// No or an ill-formed `Authorization` header.
-    NoAuthorization => 401 "no_authorization" "This endpoint requires a valid Bearer token";
+    NoAuthorization => 401, "no_authorization" "This endpoint requires a valid Bearer token";
     /// An old-style API key in a project that has switched them off.
-    LegacyKeysDisabled => 401 "no_authorization" "Legacy API keys are disabled";
+    LegacyKeysDisabled => 401, "no_authorization" "Legacy API keys are disabled";
     /// The token does not verify; holds the reason.
-    BadJwt(detail: String) => 403 "bad_jwt" format!("invalid JWT: unable to parse or verify signature, {detail}");
+    BadJwt(detail: String) => 403, "bad_jwt" format!("invalid JWT: unable to parse or verify signature, {detail}");
     /// A token without subject, as API keys are.
-    MissingSub => 403 "bad_jwt" "invalid claim: missing sub claim";
+    MissingSub => 403, "bad_jwt" "invalid claim: missing sub claim";
     /// The subject is not a UUID.
-    SubNotUuid => 400 "bad_jwt" "invalid claim: sub claim must be a UUID";
+    SubNotUuid => 400, "bad_jwt" "invalid claim: sub claim must be a UUID";
     /// The session claim is not a UUID.
-    SessionIdNotUuid => 403 "bad_jwt" "invalid claim: session_id claim must be a UUID";
+    SessionIdNotUuid => 403, "bad_jwt" "invalid claim: session_id claim must be a UUID";
     /// The subject's row is gone.
-    BearerUserNotFound => 403 "user_not_found" "User from sub claim in JWT does not exist";
+    BearerUserNotFound => 403, "user_not_found" "User from sub claim in JWT does not exist";
     /// The session's row is gone.
-    BearerSessionNotFound => 403 "session_not_found" "Session from session_id claim in JWT does not exist";
+    BearerSessionNotFound => 403, "session_not_found" "Session from session_id claim in JWT does not exist";
     /// The account is banned.
-    BearerUserBanned => 403 "user_banned" "User is banned";
+    BearerUserBanned => 403, "user_banned" "User is banned";
     /// The token's role is no admin role.
-    NotAdmin => 403 "not_admin" "User not allowed";
+    NotAdmin => 403, "not_admin" "User not allowed";
     /// An admin token whose session is over.
-    SessionNoLongerValid => 403 "session_expired" "Session is no longer valid";
+    SessionNoLongerValid => 403, "session_expired" "Session is no longer valid";
     /// The token is for another audience than the request.
-    AudienceMismatch => 400 "validation_failed" "Token audience doesn't match request audience";
+    AudienceMismatch => 400, "validation_failed" "Token audience doesn't match request audience";
 
     // input
     /// An empty address.
-    EmailRequired => 400 "validation_failed" "An email address is required";
+    EmailRequired => 400, "validation_failed" "An email address is required";
     /// More than 255 bytes.
-    EmailTooLong => 400 "validation_failed" "An email address is too long";
+    EmailTooLong => 400, "validation_failed" "An email address is too long";
     /// Not an address.
-    EmailFormat => 400 "validation_failed" "Unable to validate email address: invalid format";
+    EmailFormat => 400, "validation_failed" "Unable to validate email address: invalid format";
     /// Not a number.
-    PhoneFormat => 400 "validation_failed" "Invalid phone number format (E.164 required)";
+    PhoneFormat => 400, "validation_failed" "Invalid phone number format (E.164 required)";
     /// More than 72 bytes.
-    PasswordTooLong => 400 "validation_failed" "Password cannot be longer than 72 characters";
+    PasswordTooLong => 400, "validation_failed" "Password cannot be longer than 72 characters";
     /// The project's password rules are not met.
-    WeakPassword(weak: WeakPassword) => 422 "weak_password" weak.message.clone();
+    WeakPassword(weak: WeakPassword) => 422, "weak_password" weak.message.clone();
     /// One of the two PKCE parameters is missing.
-    PkceIncomplete => 400 "validation_failed" "PKCE flow requires code_challenge_method and code_challenge";
+    PkceIncomplete => 400, "validation_failed" "PKCE flow requires code_challenge_method and code_challenge";
     /// The challenge is too short or too long.
-    PkceChallengeLength => 400 "validation_failed" "code challenge has to be between 43 and 128 characters";
+    PkceChallengeLength => 400, "validation_failed" "code challenge has to be between 43 and 128 characters";
     /// The challenge has other characters.
-    PkceChallengeCharset => 400 "validation_failed"
+    PkceChallengeCharset => 400, "validation_failed"
         "code challenge can only contain alphanumeric characters, hyphens, periods, underscores and tildes";
     /// A method that is neither `s256` nor `plain`.
-    PkceMethod => 400 "validation_failed" "Invalid code_challenge_method";
+    PkceMethod => 400, "validation_failed" "Invalid code_challenge_method";
     /// Page numbers that are none; holds the parser's words.
-    BadPagination(detail: String) => 400 "validation_failed" format!("Bad Pagination Parameters: {detail}");
+    BadPagination(detail: String) => 400, "validation_failed" format!("Bad Pagination Parameters: {detail}");
     /// A sort field that is none.
-    BadSortField(field: String) => 400 "validation_failed" format!("Bad Sort Parameters: bad field for sort '{field}'");
+    BadSortField(field: String) => 400, "validation_failed" format!("Bad Sort Parameters: bad field for sort '{field}'");
     /// A sort direction that is none.
-    BadSortDirection(direction: String) => 400 "validation_failed"
+    BadSortDirection(direction: String) => 400, "validation_failed"
         format!("Bad Sort Parameters: bad direction for sort '{direction}', only 'asc' and 'desc' allowed");
 
     // sign-up
     /// Sign-ups are off.
-    SignupDisabled => 422 "signup_disabled" "Signups not allowed for this instance";
+    SignupDisabled => 422, "signup_disabled" "Signups not allowed for this instance";
     /// No password.
-    SignupPasswordRequired => 400 "validation_failed" "Signup requires a valid password";
+    SignupPasswordRequired => 400, "validation_failed" "Signup requires a valid password";
     /// Both contacts.
-    SignupOneContact => 400 "validation_failed" "Only an email address or phone number should be provided on signup.";
+    SignupOneContact => 400, "validation_failed" "Only an email address or phone number should be provided on signup.";
     /// E-mail sign-ups are off.
-    EmailSignupsDisabled => 400 "email_provider_disabled" "Email signups are disabled";
+    EmailSignupsDisabled => 400, "email_provider_disabled" "Email signups are disabled";
     /// Phone sign-ups are off.
-    PhoneSignupsDisabled => 400 "phone_provider_disabled" "Phone signups are disabled";
+    PhoneSignupsDisabled => 400, "phone_provider_disabled" "Phone signups are disabled";
     /// Anonymous sign-ins are off.
-    AnonymousDisabled => 422 "anonymous_provider_disabled" "Anonymous sign-ins are disabled";
+    AnonymousDisabled => 422, "anonymous_provider_disabled" "Anonymous sign-ins are disabled";
     /// A challenge with a number: messages carry no links.
-    PkceNotForPhone => 400 "validation_failed" "PKCE not supported for phone signups";
+    PkceNotForPhone => 400, "validation_failed" "PKCE not supported for phone signups";
     /// The address is taken and the project says so.
-    UserAlreadyExists => 422 "user_already_exists" "User already registered";
+    UserAlreadyExists => 422, "user_already_exists" "User already registered";
 
+    /// A channel the project's provider does not serve.
+    SmsChannel => 400, "validation_failed"
+        "Invalid channel, supported values are 'sms' or 'whatsapp'. 'whatsapp' is only supported if Twilio or Twilio Verify is used as the provider.";
+    /// The SMS provider refused; holds what the code was for (`confirmation`, `phone_change`, `reauthentication`) and its words.
+    SmsSendFailed(purpose: &'static str, detail: String) => 422, "sms_send_failed"
+        format!("Error sending {purpose} OTP to provider: {detail}");
     /// No way to send an SMS is configured.
-    SmsProviderMissing => 500 "unexpected_failure" "Unable to get SMS provider";
+    SmsProviderMissing => 500, "unexpected_failure" "Unable to get SMS provider";
     /// The account vanished while it was signed up for.
-    SignupConflict => 500 "unexpected_failure" "Database error saving new user";
+    SignupConflict => 500, "unexpected_failure" "Database error saving new user";
 
     // sign-in
     /// No such grant.
-    UnsupportedGrantType => 400 "invalid_credentials" "unsupported_grant_type";
+    UnsupportedGrantType => 400, "invalid_credentials" "unsupported_grant_type";
     /// Both contacts.
-    LoginOneContact => 400 "validation_failed" "Only an email address or phone number should be provided on login.";
+    LoginOneContact => 400, "validation_failed" "Only an email address or phone number should be provided on login.";
     /// Neither contact.
-    LoginContactMissing => 400 "validation_failed" "missing email or phone";
+    LoginContactMissing => 400, "validation_failed" "missing email or phone";
     /// E-mail sign-ins are off.
-    EmailLoginsDisabled => 422 "email_provider_disabled" "Email logins are disabled";
+    EmailLoginsDisabled => 422, "email_provider_disabled" "Email logins are disabled";
     /// Phone sign-ins are off.
-    PhoneLoginsDisabled => 422 "phone_provider_disabled" "Phone logins are disabled";
+    PhoneLoginsDisabled => 422, "phone_provider_disabled" "Phone logins are disabled";
     /// Unknown user or wrong password.
-    InvalidCredentials => 400 "invalid_credentials" "Invalid login credentials";
+    InvalidCredentials => 400, "invalid_credentials" "Invalid login credentials";
     /// The account is banned.
-    UserBanned => 400 "user_banned" "User is banned";
+    UserBanned => 400, "user_banned" "User is banned";
     /// The address is not proven yet.
-    EmailNotConfirmed => 400 "email_not_confirmed" "Email not confirmed";
+    EmailNotConfirmed => 400, "email_not_confirmed" "Email not confirmed";
     /// The number is not proven yet.
-    PhoneNotConfirmed => 400 "phone_not_confirmed" "Phone not confirmed";
+    PhoneNotConfirmed => 400, "phone_not_confirmed" "Phone not confirmed";
 
     // refresh
     /// Not the shape of a refresh token.
-    RefreshTokenMalformed => 400 "validation_failed" "Refresh token is not valid";
+    RefreshTokenMalformed => 400, "validation_failed" "Refresh token is not valid";
     /// Unknown, forged, or of a session that is gone.
-    RefreshTokenNotFound => 400 "refresh_token_not_found" "Invalid Refresh Token: Refresh Token Not Found";
+    RefreshTokenNotFound => 400, "refresh_token_not_found" "Invalid Refresh Token: Refresh Token Not Found";
     /// The account is banned.
-    RefreshUserBanned => 400 "user_banned" "Invalid Refresh Token: User Banned";
+    RefreshUserBanned => 400, "user_banned" "Invalid Refresh Token: User Banned";
     /// A stored token whose session is gone.
-    RefreshSessionNotFound => 400 "session_not_found" "Invalid Refresh Token: No Valid Session Found";
+    RefreshSessionNotFound => 400, "session_not_found" "Invalid Refresh Token: No Valid Session Found";
     /// Past its end.
-    SessionExpired => 400 "session_expired" "Invalid Refresh Token: Session Expired";
+    SessionExpired => 400, "session_expired" "Invalid Refresh Token: Session Expired";
     /// Unused for too long.
-    SessionExpiredInactivity => 400 "session_expired" "Invalid Refresh Token: Session Expired (Inactivity)";
+    SessionExpiredInactivity => 400, "session_expired" "Invalid Refresh Token: Session Expired (Inactivity)";
     /// The second factor was due.
-    SessionExpiredLowAal => 400 "session_expired"
+    SessionExpiredLowAal => 400, "session_expired"
         "Invalid Refresh Token: Session Expired (Low AAL: User Needs MFA Verification)";
     /// Another sign-in took its place.
-    SessionExpiredNewerLogin => 400 "session_expired" "Invalid Refresh Token: Session Expired (Revoked by Newer Login)";
+    SessionExpiredNewerLogin => 400, "session_expired" "Invalid Refresh Token: Session Expired (Revoked by Newer Login)";
     /// A token that was used before.
-    RefreshTokenAlreadyUsed => 400 "refresh_token_already_used" "Invalid Refresh Token: Already Used";
+    RefreshTokenAlreadyUsed => 400, "refresh_token_already_used" "Invalid Refresh Token: Already Used";
     /// A counter that was never issued.
-    RefreshTokenNotIssued => 400 "validation_failed" "Invalid Refresh Token: Not Issued By This Server";
+    RefreshTokenNotIssued => 400, "validation_failed" "Invalid Refresh Token: Not Issued By This Server";
     /// The row stayed locked for too long.
-    RefreshConflict => 409 "conflict" "Too many concurrent token refresh requests on the same session or refresh token";
+    RefreshConflict => 409, "conflict" "Too many concurrent token refresh requests on the same session or refresh token";
+
+    // otp, magic link, recover, resend
+    /// Both contacts.
+    OtpOneContact => 400, "validation_failed" "Only an email address or phone number should be provided";
+    /// Neither contact.
+    OtpContactMissing => 400, "validation_failed" "One of email or phone must be set";
+    /// A channel with an address.
+    OtpChannelWithEmail => 400, "validation_failed" "Channel should only be specified with Phone OTP";
+    /// An unknown contact that may not become an account.
+    OtpDisabled => 422, "otp_disabled" "Signups not allowed for otp";
+    /// Links are off.
+    MagicLinkDisabled => 422, "email_provider_disabled" "Login with magic link is disabled";
+    /// No address for a link.
+    MagicLinkEmailRequired => 422, "validation_failed" "Password recovery requires an email";
+    /// The body of a link request is not the JSON object that is wanted; holds the parser's words.
+    MagicLinkBadJson(detail: String) => 400, "bad_json" format!("Could not read verification params: {detail}");
+    /// Codes by SMS are off.
+    PhoneOtpDisabled => 400, "phone_provider_disabled" "Unsupported phone provider";
+    /// E-mail is off, for recovery and resend.
+    RecoverEmailDisabled => 400, "email_provider_disabled" "Email logins are disabled";
+    /// Phones are off, for resend.
+    ResendPhoneDisabled => 400, "phone_provider_disabled" "Phone logins are disabled";
+    /// No address to recover.
+    RecoverEmailRequired => 400, "validation_failed" "Password recovery requires an email";
+    /// No such type.
+    ResendType => 400, "validation_failed" "Missing one of these types: signup, email_change, sms, phone_change";
+    /// A sign-up is confirmed by mail.
+    ResendEmailRequired => 400, "validation_failed" "Type provided requires an email address";
+    /// An SMS goes to a number.
+    ResendPhoneRequired => 400, "validation_failed" "Type provided requires a phone number";
+    /// Both contacts.
+    ResendOneContact => 400, "validation_failed" "Only an email address or phone number should be provided.";
+    /// Neither contact.
+    ResendContactMissing => 400, "validation_failed" "Missing email address or phone number";
+    /// The project sends to listed addresses only; holds the address.
+    EmailNotAuthorized(email: String) => 400, "email_address_not_authorized"
+        format!("Email address \"{email}\" cannot be used as it is not authorized");
+    /// The address gets no mail; holds the address.
+    EmailInvalid(email: String) => 400, "email_address_invalid" format!("Email address \"{email}\" is invalid");
+
+    // captcha
+    /// Nothing to check, or the judge said no; holds the judge's codes.
+    CaptchaFailed(codes: String) => 400, "captcha_failed" format!("captcha protection: request disallowed ({codes})");
+    /// The judge could not be asked.
+    CaptchaUnavailable => 500, "unexpected_failure" "captcha verification process failed";
+
+    // hooks
+    /// The hook's own words, with the status it asks for.
+    HookRejected(status: u16, message: String) => *status, "" message.clone();
+    /// The hook could not be asked: no code of its own; holds the text.
+    HookFailed(message: String) => 500, "unexpected_failure" message.clone();
+    /// The deadline over all attempts has passed.
+    HookTimeout => 422, "hook_timeout" "Failed to reach hook within maximum time of 5.000000 seconds";
+    /// The last attempt failed.
+    HookTimeoutAfterRetry => 422, "hook_timeout_after_retry" "Failed to reach hook after maximum retries";
+    /// The answer has no type, or another; holds the text.
+    HookContentType(message: String) => 400, "hook_payload_invalid_content_type" message.clone();
+    /// The answer is too large.
+    HookPayloadTooLarge => 422, "hook_payload_over_size_limit" "Payload size exceeded size limit of 204800 bytes";
+    /// A function of the project's database raised; holds SQLSTATE, message, detail, hint and the hook's URI. Legacy
+    /// clients see the database's words where the contract lets them (`contract/core.md` §2.1).
+    HookRaised(_raised: DatabaseError, uri: String) => 500, "unexpected_failure"
+        format!("Error running hook URI: {uri}");
+    /// The password-verification hook said no; holds its words.
+    PasswordAttemptRejected(message: String) => 400, "invalid_credentials" message.clone();
+    /// Called when an account was made, and failed.
+    AfterUserCreatedFailed => 500, "unexpected_failure" "Error invoking hook";
 
     // verify
     /// No type.
-    VerifyTypeRequired => 400 "validation_failed" "Verify requires a verification type";
+    VerifyTypeRequired => 400, "validation_failed" "Verify requires a verification type";
     /// GET without token.
-    VerifyLinkTokenRequired => 400 "validation_failed" "Verify requires a token or a token hash";
+    VerifyLinkTokenRequired => 400, "validation_failed" "Verify requires a token or a token hash";
     /// POST with neither or both of token and hash.
-    VerifyTokenRequired => 400 "validation_failed" "Verify requires either a token or a token hash";
+    VerifyTokenRequired => 400, "validation_failed" "Verify requires either a token or a token hash";
     /// POST with a code and not exactly one contact.
-    VerifyOneContact => 400 "validation_failed" "Only an email address or phone number should be provided on verify";
+    VerifyOneContact => 400, "validation_failed" "Only an email address or phone number should be provided on verify";
     /// POST with a hash and more.
-    VerifyHashOnly => 400 "validation_failed" "Only the token_hash and type should be provided";
+    VerifyHashOnly => 400, "validation_failed" "Only the token_hash and type should be provided";
     /// The address is none.
-    VerifyEmailFormat => 422 "validation_failed" "Invalid email format";
+    VerifyEmailFormat => 422, "validation_failed" "Invalid email format";
     /// No such type.
-    VerifyTypeInvalid => 400 "validation_failed" "Invalid email verification type";
+    VerifyTypeInvalid => 400, "validation_failed" "Invalid email verification type";
     /// A link that is unknown, used or too old.
-    LinkExpired => 403 "otp_expired" "Email link is invalid or has expired";
+    LinkExpired => 403, "otp_expired" "Email link is invalid or has expired";
     /// A code that is unknown, used or too old.
-    CodeExpired => 403 "otp_expired" "Token has expired or is invalid";
+    CodeExpired => 403, "otp_expired" "Token has expired or is invalid";
     /// No flow waits for this link.
-    LinkFlowNotFound => 400 "flow_state_not_found"
+    LinkFlowNotFound => 400, "flow_state_not_found"
         "No associated flow state found. 422: No valid flow state found for user.";
+
+    /// A link of a recovery alone, without the new password.
+    RecoveryNeedsPassword => 422, "validation_failed" "Password recovery requires a new password";
+    /// The change could not be completed: the address was taken meanwhile.
+    EmailChangeConflict => 500, "unexpected_failure" "Error confirm email";
 
     // pkce
     /// A part is missing.
-    PkceFieldsRequired => 400 "validation_failed"
+    PkceFieldsRequired => 400, "validation_failed"
         "invalid request: both auth code and code verifier should be non-empty";
     /// No such code.
-    FlowStateNotFound => 404 "flow_state_not_found" "invalid flow state, no valid flow state found";
+    FlowStateNotFound => 404, "flow_state_not_found" "invalid flow state, no valid flow state found";
     /// The code is too old.
-    FlowStateExpired => 422 "flow_state_expired" "invalid flow state, flow state has expired";
+    FlowStateExpired => 422, "flow_state_expired" "invalid flow state, flow state has expired";
     /// The verifier does not fit.
-    BadCodeVerifier => 400 "bad_code_verifier" "code challenge does not match previously saved code verifier";
+    BadCodeVerifier => 400, "bad_code_verifier" "code challenge does not match previously saved code verifier";
 
     // user
     /// The row's role may not.
-    AppMetadataNeedsAdmin => 403 "not_admin" "Updating app_metadata requires admin privileges";
+    AppMetadataNeedsAdmin => 403, "not_admin" "Updating app_metadata requires admin privileges";
     /// A second factor is due.
-    UpdateNeedsAal2 => 401 "insufficient_aal"
+    UpdateNeedsAal2 => 401, "insufficient_aal"
         "AAL2 session is required to update email or password when MFA is enabled.";
     /// No way to sign in with it.
-    AnonymousPassword => 422 "validation_failed"
+    AnonymousPassword => 422, "validation_failed"
         "Updating password of an anonymous user without an email or phone is not allowed";
     /// The account is managed elsewhere.
-    UserSsoManaged => 422 "user_sso_managed"
+    UserSsoManaged => 422, "user_sso_managed"
         "Updating email, phone, password of a SSO account only possible via SSO";
     /// The address is taken.
-    EmailExists => 422 "email_exists" "A user with this email address has already been registered";
+    EmailExists => 422, "email_exists" "A user with this email address has already been registered";
     /// The number is taken.
-    PhoneExists => 422 "phone_exists" "A user with this phone number has already been registered";
+    PhoneExists => 422, "phone_exists" "A user with this phone number has already been registered";
     /// The session is not fresh.
-    ReauthenticationNeeded => 400 "reauthentication_needed" "Password update requires reauthentication";
+    ReauthenticationNeeded => 400, "reauthentication_needed" "Password update requires reauthentication";
     /// The nonce does not fit.
-    ReauthenticationNotValid => 422 "reauthentication_not_valid" "Nonce has expired or is invalid";
+    ReauthenticationNotValid => 422, "reauthentication_not_valid" "Nonce has expired or is invalid";
     /// The old password is asked for.
-    CurrentPasswordRequired => 400 "current_password_required"
+    CurrentPasswordRequired => 400, "current_password_required"
         "Current password required when setting new password.";
     /// The old password is wrong.
-    CurrentPasswordInvalid => 400 "current_password_invalid"
+    CurrentPasswordInvalid => 400, "current_password_invalid"
         "Current password required when setting new password.";
+    /// Neither contact to send a nonce to.
+    ReauthenticationContactMissing => 400, "validation_failed"
+        "Reauthentication requires the user to have an email or a phone number";
+    /// The address is not proven yet.
+    ReauthenticationEmailNotConfirmed => 422, "email_not_confirmed" "Please verify your email first.";
+    /// The number is not proven yet.
+    ReauthenticationPhoneNotConfirmed => 422, "phone_not_confirmed" "Please verify your phone first.";
+    /// A password that cannot be looked up among breached ones, where that refuses it.
+    BreachCheckUnavailable => 500, "unexpected_failure"
+        "Unable to perform password strength check with HaveIBeenPwned.org.";
     /// No change.
-    SamePassword => 422 "same_password" "New password should be different from the old password.";
-    /// A change that this version cannot make yet.
-    ChangeNotAvailable => 501 "feature_disabled" "Changing the email address or phone number is not available";
+    SamePassword => 422, "same_password" "New password should be different from the old password.";
 
     // logout and sessions
     /// No such scope.
-    UnsupportedLogoutScope(scope: String) => 400 "validation_failed" format!("Unsupported logout scope \"{scope}\"");
+    UnsupportedLogoutScope(scope: String) => 400, "validation_failed" format!("Unsupported logout scope \"{scope}\"");
     /// No such session of this user.
-    SessionNotFound => 404 "session_not_found" "Session not found";
+    SessionNotFound => 404, "session_not_found" "Session not found";
     /// Not a UUID.
-    SessionIdMalformed => 404 "validation_failed" "session_id must be an UUID";
+    SessionIdMalformed => 404, "validation_failed" "session_id must be an UUID";
 
     // admin
     /// Not a UUID.
-    UserIdMalformed => 404 "validation_failed" "user_id must be an UUID";
+    UserIdMalformed => 404, "validation_failed" "user_id must be an UUID";
     /// No such user.
-    UserNotFound => 404 "user_not_found" "User not found";
+    UserNotFound => 404, "user_not_found" "User not found";
     /// No contact at all.
-    AdminContactRequired => 400 "validation_failed" "Cannot create a user without either an email or phone";
+    AdminContactRequired => 400, "validation_failed" "Cannot create a user without either an email or phone";
     /// The number is taken.
-    AdminPhoneExists => 422 "phone_exists" "Phone number already registered by another user";
+    AdminPhoneExists => 422, "phone_exists" "Phone number already registered by another user";
     /// Both given.
-    AdminPasswordOrHash => 400 "validation_failed" "Only a password or a password hash should be provided";
+    AdminPasswordOrHash => 400, "validation_failed" "Only a password or a password hash should be provided";
     /// The hash cannot be read.
-    AdminBadHash => 500 "unexpected_failure" "Error creating user";
+    AdminBadHash => 500, "unexpected_failure" "Error creating user";
     /// Not a UUID.
-    AdminIdMalformed => 400 "validation_failed" "ID must conform to the uuid v4 format";
+    AdminIdMalformed => 400, "validation_failed" "ID must conform to the uuid v4 format";
     /// The nil UUID.
-    AdminIdNil => 400 "validation_failed" "ID cannot be a nil uuid";
+    AdminIdNil => 400, "validation_failed" "ID cannot be a nil uuid";
     /// Not a duration; holds the parser's words.
-    BanDuration(detail: String) => 400 "validation_failed" format!("invalid format for ban duration: {detail}");
+    BanDuration(detail: String) => 400, "validation_failed" format!("invalid format for ban duration: {detail}");
     /// The row could not be made, as the reference says it.
-    AdminCreateConflict => 500 "unexpected_failure" "Database error creating new user";
+    AdminCreateConflict => 500, "unexpected_failure" "Database error creating new user";
     /// The row could not be changed, as the reference says it.
-    AdminUpdateConflict => 500 "unexpected_failure" "Error updating user";
+    AdminUpdateConflict => 500, "unexpected_failure" "Error updating user";
+
+    /// Somebody with this address exists.
+    InviteEmailExists => 422, "email_exists" "A user with this email address has already been registered";
+    /// No user with this address.
+    LinkUserNotFound => 404, "user_not_found" "User with this email not found";
+    /// No password for a new account.
+    LinkPasswordRequired => 400, "validation_failed" "Signup requires a valid password";
+    /// No such type; holds it.
+    LinkTypeInvalid(kind: String) => 400, "validation_failed"
+        format!("Invalid email action link type requested: {kind}");
+    /// One confirmation is enough in this project.
+    LinkSecureChangeOff => 400, "validation_failed"
+        "Enable secure email change to generate link for current email";
+    /// No such scope, or no colon; holds the query.
+    AuditQuery(query: String) => 400, "validation_failed" format!("Invalid query scope: {query}");
 
     // discovery
     /// The OAuth server is off.
-    OauthServerDisabled => 404 "feature_disabled" "OAuth server is disabled";
+    OauthServerDisabled => 404, "feature_disabled" "OAuth server is disabled";
 }
 
 impl Refusal {
@@ -320,5 +439,13 @@ impl Refusal {
     pub fn email_cool_down(sent_at: Option<Timestamp>, every_seconds: i64, now: Timestamp) -> Option<Self> {
         let left = sent_at?.plus_seconds(every_seconds).since(now);
         (left > chrono::TimeDelta::zero()).then(|| Self::EmailCoolDown(left.num_seconds()))
+    }
+
+    /// The same for an SMS.
+    pub fn sms_cool_down(sent_at: Option<Timestamp>, every_seconds: i64, now: Timestamp) -> Option<Self> {
+        match Self::email_cool_down(sent_at, every_seconds, now)? {
+            Self::EmailCoolDown(seconds) => Some(Self::SmsCoolDown(seconds)),
+            other => Some(other),
+        }
     }
 }

@@ -18,5 +18,5 @@ pub struct Caller {
 }
 
 /// The `Authorization` header: the token after `Bearer `, or `None` where there is no well-formed one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Bearer(pub Option<Secret<String>>);

@@ -1,5 +1,6 @@
 //! `POST /token?grant_type=password` (`contract/core.md` §13.1). Answers an `IssuedSession`.
 
+use crate::captcha::Proof;
 use crate::config::Policy;
 use crate::contact::Contact;
 use crate::refusal::Refusal;
@@ -15,6 +16,8 @@ pub struct Request {
     pub phone: String,
     /// Password.
     pub password: Secret<String>,
+    /// For the captcha check.
+    pub captcha: Proof,
 }
 
 impl Request {
@@ -41,7 +44,8 @@ mod tests {
 
     fn contact(email: &str, phone: &str, policy: &Policy) -> Result<Contact, Refusal> {
         let password = Secret::default();
-        Request { email: email.to_owned(), phone: phone.to_owned(), password }.contact(policy)
+        Request { email: email.to_owned(), phone: phone.to_owned(), password, captcha: Proof::default() }
+            .contact(policy)
     }
 
     #[test]

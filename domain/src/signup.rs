@@ -1,5 +1,6 @@
 //! `POST /signup` (`contract/core.md` §12).
 
+use crate::captcha::Proof;
 use crate::config::Policy;
 use crate::ids::UserId;
 use crate::pkce::Challenge;
@@ -25,6 +26,10 @@ pub struct Request {
     pub code_challenge: String,
     /// PKCE method, empty when absent.
     pub code_challenge_method: String,
+    /// `channel`, with a number.
+    pub channel: String,
+    /// For the captcha check.
+    pub captcha: Proof,
 }
 
 /// What a sign-up answers.

@@ -33,13 +33,26 @@ pub struct Request {
     pub code_challenge: String,
     /// PKCE method for an address change, empty when absent.
     pub code_challenge_method: String,
+    /// `channel` for a change of number.
+    pub channel: String,
 }
 
 /// How old a session may be to change the password without a nonce, in seconds.
 const FRESH: i64 = 86_400;
 
-/// Checks a change in the contract's order, rows 1 to 8. Whether the old password is right and the new one is new
-/// takes hashing and is the caller's.
+/// What a change asks for, once rows 1 to 5 of the contract's checks have passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The new address in its stored spelling, where it is another than the account's.
+    pub email: Option<String>,
+    /// The new number in its stored spelling, where it is another than the account's.
+    pub phone: Option<String>,
+    /// The mailed nonce must be given and right: asked after the contacts were found to be free.
+    pub needs_nonce: bool,
+}
+
+/// Checks a change in the contract's order, rows 1 to 5. Whether a contact is free, the nonce and the old password are
+/// right, and the new one is new takes reading and hashing and is the caller's.
 ///
 /// # Errors
 /// The first check that fails.
@@ -49,7 +62,7 @@ pub fn check(
     session: Option<&Session>,
     policy: &Policy,
     now: Timestamp,
-) -> Result<(), Refusal> {
+) -> Result<Plan, Refusal> {
     let email = changed(&request.email, user.email.as_deref(), email::validate)?;
     let phone = changed(&request.phone, user.phone.as_deref(), phone::validate)?;
     let changes_contact = email.is_some() || phone.is_some();
@@ -70,15 +83,7 @@ pub fn check(
     if user.is_sso_user && sso_managed {
         return Err(Refusal::UserSsoManaged);
     }
-    if changes_contact {
-        return Err(Refusal::ChangeNotAvailable);
-    }
-    if request.password.is_some() && needs_nonce(session, policy, now) {
-        // Nonces are not mailed yet: none can be the right one.
-        let missing = request.nonce.expose().is_empty();
-        return Err(if missing { Refusal::ReauthenticationNeeded } else { Refusal::ReauthenticationNotValid });
-    }
-    Ok(())
+    Ok(Plan { email, phone, needs_nonce: request.password.is_some() && needs_nonce(session, policy, now) })
 }
 
 /// The contact in its stored spelling, where one is given and it is another than the account's.
@@ -126,6 +131,7 @@ mod tests {
             app_metadata: None,
             code_challenge: String::new(),
             code_challenge_method: String::new(),
+            channel: String::new(),
         }
     }
 
@@ -134,7 +140,7 @@ mod tests {
     }
 
     fn judged(request: &Request, user: &User) -> Result<(), Refusal> {
-        check(request, user, Some(&session()), &policy(), at(100))
+        check(request, user, Some(&session()), &policy(), at(100)).map(drop)
     }
 
     #[test]
@@ -165,7 +171,7 @@ mod tests {
         assert_eq!(judged(&Request { data: Some(Metadata::new()), ..request() }, &enrolled), Ok(()));
         let mut raised = session();
         raised.amr.push(amr_entry("totp", 10));
-        assert_eq!(check(&new_password(), &enrolled, Some(&raised), &policy(), at(100)), Ok(()));
+        assert_eq!(check(&new_password(), &enrolled, Some(&raised), &policy(), at(100)).map(drop), Ok(()));
         assert_eq!(judged(&new_password(), &User { factors: vec![factor(false)], ..user() }), Ok(()));
     }
 
@@ -183,8 +189,9 @@ mod tests {
     #[test]
     fn the_same_contact_is_no_change() {
         assert_eq!(judged(&Request { email: "A@B.CO".to_owned(), ..request() }, &user()), Ok(()));
-        let other = Request { email: "c@d.co".to_owned(), ..request() };
-        assert_eq!(judged(&other, &user()), Err(Refusal::ChangeNotAvailable));
+        let other = Request { email: "C@d.co".to_owned(), ..request() };
+        let plan = check(&other, &user(), Some(&session()), &policy(), at(100)).unwrap();
+        assert_eq!((plan.email.as_deref(), plan.phone), (Some("c@d.co"), None));
     }
 
     #[test]
@@ -193,12 +200,13 @@ mod tests {
         let judged = |request: &Request, session: Option<&Session>, seconds: i64| {
             check(request, &user(), session, &asking, at(seconds))
         };
-        assert_eq!(judged(&new_password(), Some(&session()), FRESH), Ok(()));
-        assert_eq!(judged(&new_password(), Some(&session()), FRESH + 1), Err(Refusal::ReauthenticationNeeded));
-        assert_eq!(judged(&new_password(), None, 0), Err(Refusal::ReauthenticationNeeded));
-        let with_nonce = Request { nonce: Secret::new("123456".to_owned()), ..new_password() };
-        assert_eq!(judged(&with_nonce, None, 0), Err(Refusal::ReauthenticationNotValid));
-        assert_eq!(judged(&request(), None, 0), Ok(()));
+        let needs = |request: Request, session: Option<Session>, seconds| {
+            judged(&request, session.as_ref(), seconds).unwrap().needs_nonce
+        };
+        assert!(!needs(new_password(), Some(session()), FRESH));
+        assert!(needs(new_password(), Some(session()), FRESH + 1));
+        assert!(needs(new_password(), None, 0));
+        assert!(!needs(request(), None, 0));
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Link {
     pub token: Secret<String>,
     /// The `type` parameter.
     pub kind: String,
+    /// The person has pressed the button of the page that a project may show first.
+    pub confirmed: bool,
 }
 
 /// Where a followed link leads; always a redirect.
@@ -40,6 +42,8 @@ pub enum Outcome {
     Code(Secret<String>),
     /// One of two confirmations.
     Message(&'static str),
+    /// Nothing yet: the project shows a page with a button first, and only that uses the link up.
+    Ask,
     /// A refusal, for the fragment (and the query).
     Refused(Refusal),
 }
@@ -59,6 +63,8 @@ pub struct Request {
     pub phone: String,
     /// Must be absent with a hash.
     pub redirect_to: String,
+    /// Set in place of the old one by a recovery.
+    pub password: Option<Secret<String>>,
 }
 
 /// What a verified code answers.
@@ -148,13 +154,14 @@ mod tests {
     /// Kind, token, token hash, email, phone, redirect.
     fn request(parts: [&str; 6]) -> Request {
         let [kind, token, token_hash, email, phone, redirect_to] = parts.map(str::to_owned);
-        Request { kind, token: token.into(), token_hash: token_hash.into(), email, phone, redirect_to }
+        Request { kind, token: token.into(), token_hash: token_hash.into(), email, phone, redirect_to, password: None }
     }
 
     #[test]
     fn links_need_type_and_token() {
-        let link =
-            |kind: &str, token: &str| check_link(&Link { token: token.to_owned().into(), kind: kind.to_owned() });
+        let link = |kind: &str, token: &str| {
+            check_link(&Link { token: token.to_owned().into(), kind: kind.to_owned(), confirmed: false })
+        };
         assert_eq!(link("", ""), Err(Refusal::VerifyTypeRequired));
         assert_eq!(link("signup", ""), Err(Refusal::VerifyLinkTokenRequired));
         assert_eq!(link("signup", "x"), Ok(()));

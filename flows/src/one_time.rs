@@ -36,6 +36,7 @@ pub(crate) fn row(ctx: &Context, user: UserId, kind: TokenKind, contact: &str, f
         user_id: user,
         kind,
         hash: stored(ctx, fresh.link_token.expose()),
+        code_hash: stored(ctx, &otp::link_token(contact, fresh.code.expose())),
         relates_to: contact.to_owned(),
     }
 }

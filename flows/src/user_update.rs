@@ -18,7 +18,10 @@ use crate::limits::{self, Limited};
 pub async fn user_update(ctx: &Context, request: Request) -> Result<User> {
     let authenticated = authenticate::user(ctx, &request.bearer).await?;
     limits::per_address(ctx, Limited::UserUpdate).await?;
-    check(&request, &authenticated.user, authenticated.session.as_ref(), ctx.policy(), ctx.now)?;
+    let plan = check(&request, &authenticated.user, authenticated.session.as_ref(), ctx.policy(), ctx.now)?;
+    if plan.needs_nonce {
+        return Err(Refusal::ReauthenticationNeeded.into());
+    }
     let new_password = match &request.password {
         Some(password) => Some(new_password(ctx, &request, &authenticated, password).await?),
         None => None,

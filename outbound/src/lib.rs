@@ -8,12 +8,14 @@ pub mod mail;
 pub mod mailbox;
 pub mod mails;
 pub mod plain;
+pub mod reach;
 pub mod recording;
 pub mod smtp;
 pub mod template;
 pub mod transport;
 
 pub use mail::{Address, Message};
+pub use reach::Reach;
 pub use recording::RecordingTransport;
 pub use smtp::SmtpTransport;
 pub use transport::{Encryption, MailTransport, SendError, SmtpServer};

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::mail::Message;
+use crate::reach::Reach;
 use crate::transport::{Encryption, MailTransport, SendError, SmtpServer};
 
 /// Looking up the host, and again reaching it.
@@ -24,9 +25,6 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The port on which TLS starts at once (RFC 8314).
 const IMPLICIT_TLS_PORT: u16 = 465;
-
-/// Which addresses may be connected to: `true` lets one through.
-pub type Reach = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
 /// Sends over the network.
 ///

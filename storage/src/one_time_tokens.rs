@@ -12,7 +12,7 @@ use crate::values::{Label, Wall};
 
 macro_rules! columns {
     () => {
-        "t.id, t.user_id, t.token_type, t.token_hash, t.relates_to, t.attempts, t.created_at"
+        "t.id, t.user_id, t.token_type, t.token_hash, t.code_hash, t.relates_to, t.attempts, t.created_at"
     };
 }
 
@@ -39,11 +39,12 @@ macro_rules! token_column {
 statements! {
     project PUT = same(
         "insert into auth.one_time_tokens
-             (instance_id, id, user_id, token_type, token_hash, relates_to, created_at, updated_at, attempts)
-         values ($1, $2, $3, $4, $5, $6, $7, $7, 0)
+             (instance_id, id, user_id, token_type, token_hash, code_hash, relates_to, created_at, updated_at, attempts)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0)
          on conflict (instance_id, user_id, token_type) do update
-         set id = excluded.id, token_hash = excluded.token_hash, relates_to = excluded.relates_to,
-             created_at = excluded.created_at, updated_at = excluded.updated_at, attempts = 0"
+         set id = excluded.id, token_hash = excluded.token_hash, code_hash = excluded.code_hash,
+             relates_to = excluded.relates_to, created_at = excluded.created_at, updated_at = excluded.updated_at,
+             attempts = 0"
     );
     project SET_COLUMN = same(concat!(token_column!(), " where u.instance_id = $1 and u.id = $4"));
     // A column that meanwhile holds another token is left alone.
@@ -84,6 +85,7 @@ struct Row {
     user_id: Uuid,
     token_type: Label,
     token_hash: String,
+    code_hash: Option<String>,
     relates_to: String,
     attempts: i32,
     created_at: Wall,
@@ -98,6 +100,7 @@ impl TryFrom<Row> for OneTimeToken {
             user_id: UserId(row.user_id),
             kind: TokenKind::from_stored(&row.token_type.0)?,
             hash: row.token_hash,
+            code_hash: row.code_hash,
             relates_to: row.relates_to,
             attempts: row.attempts,
             created_at: row.created_at.0,
@@ -163,8 +166,10 @@ pub struct NewOneTimeToken {
     pub user_id: UserId,
     /// What it is good for.
     pub kind: TokenKind,
-    /// Keyed hash of what is sent.
+    /// Keyed hash of what stands in the link.
     pub hash: String,
+    /// Keyed hash of what is typed.
+    pub code_hash: String,
     /// The address or number it goes to.
     pub relates_to: String,
 }
@@ -178,8 +183,10 @@ pub struct OneTimeToken {
     pub user_id: UserId,
     /// What it is good for.
     pub kind: TokenKind,
-    /// Keyed hash of what was sent.
+    /// Keyed hash of what stands in the link.
     pub hash: String,
+    /// Keyed hash of what is typed; `None` in rows of older versions, whose `hash` serves both.
+    pub code_hash: Option<String>,
     /// The address or number it went to.
     pub relates_to: String,
     /// Wrong guesses so far.
@@ -205,6 +212,7 @@ impl OneTimeTokens<'_> {
             token.user_id.0,
             token.kind.label(),
             &token.hash,
+            &token.code_hash,
             &token.relates_to,
             Wall(now),
         )?;

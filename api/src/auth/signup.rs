@@ -1,6 +1,7 @@
 //! `POST /signup` (`contract/core.md` §12).
 
 use axum::response::Response;
+use domain::captcha::Proof;
 use domain::signup::{Answer, Request};
 use http::StatusCode;
 
@@ -20,9 +21,9 @@ pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
         data: fields.object("data")?.unwrap_or_default(),
         code_challenge: fields.text("code_challenge")?,
         code_challenge_method: fields.text("code_challenge_method")?,
+        channel: fields.text("channel")?,
+        captcha: Proof::default(),
     };
-    // Read for its type only: there is no other channel yet.
-    fields.text("channel")?;
     match edge.ask(request).await? {
         Answer::Session(issued) => token::answer_new(&issued),
         Answer::User(user) => json::answer(StatusCode::OK, &User::new(&user)),

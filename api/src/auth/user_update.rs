@@ -15,7 +15,6 @@ pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
     let bearer = edge.bearer.clone();
     let request = edge
         .fields(Gate::User, |mut fields| {
-            fields.text("channel")?;
             Ok(Request {
                 bearer,
                 email: fields.text("email")?,
@@ -27,6 +26,7 @@ pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
                 app_metadata: fields.object("app_metadata")?,
                 code_challenge: fields.text("code_challenge")?,
                 code_challenge_method: fields.text("code_challenge_method")?,
+                channel: fields.text("channel")?,
             })
         })
         .await?;

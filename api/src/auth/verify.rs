@@ -16,7 +16,7 @@ pub(crate) async fn link(edge: Edge, headers: HeaderMap) -> Result<Response, Fai
     if is_prefetch(&headers) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let link = Link { token: Secret::new(edge.query.text("token")?), kind: edge.query.text("type")? };
+    let link = Link { token: Secret::new(edge.query.text("token")?), kind: edge.query.text("type")?, confirmed: false };
     let landing = edge.ask(link).await?;
     redirect::see_other(&redirect::location(&landing))
 }
@@ -31,6 +31,7 @@ pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
         email: fields.text("email")?,
         phone: fields.text("phone")?,
         redirect_to: fields.text("redirect_to")?,
+        password: fields.optional_secret("password")?,
     };
     match edge.ask(request).await? {
         Answer::Session(issued) => token::answer(&issued),

@@ -40,6 +40,8 @@ pub(crate) fn location(landing: &Landing) -> String {
             let target = Target::of(target).with_fragment(&fragment);
             if landing.pkce { target.with_query("message", message).text() } else { target.text() }
         }
+        // The page that asks is no redirect.
+        Outcome::Ask => target.clone(),
         Outcome::Refused(refusal) => refused(target, refusal, landing.pkce),
     }
 }

@@ -7,6 +7,7 @@ pub mod fields;
 pub mod format;
 pub mod mail;
 pub mod policy;
+mod services;
 pub mod validate;
 
 pub use explicit::{Defaults, Explicit, effective};
@@ -14,4 +15,5 @@ pub use field::{Field, Kind, Literal, Lock};
 pub use fields::{FIELDS, field};
 pub use mail::MailTemplates;
 pub use policy::{CorsOrigins, PkceRequired, Policy, RateLimits, SmsSettings, SmtpSettings};
+pub use services::{CaptchaProvider, CaptchaSettings, SmsProvider};
 pub use validate::{Problem, describe, unknown_keys, validate_patch};

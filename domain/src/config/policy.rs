@@ -1,6 +1,6 @@
 //! The typed view of a configuration: what the flows read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -10,6 +10,8 @@ use crate::config::explicit::{Defaults, Explicit, default_value};
 use crate::config::fields::{FIELDS, field};
 use crate::config::format::{list, test_otps};
 use crate::config::mail::{MailTemplates, notices};
+use crate::config::services::{CaptchaSettings, SmsProvider, hooks};
+use crate::hook::{Point, Target};
 use crate::password::PasswordRules;
 use crate::project::Profile;
 use crate::secret::Secret;
@@ -43,6 +45,10 @@ pub struct Policy {
     pub disable_signup: bool,
     /// Accounts by address.
     pub external_email_enabled: bool,
+    /// Sign-ins by mailed link or code.
+    pub external_email_magic_link_enabled: bool,
+    /// The only addresses that get mail, lower case; empty = all.
+    pub external_email_authorized_addresses: Vec<String>,
     /// Accounts by number.
     pub external_phone_enabled: bool,
     /// Accounts without either.
@@ -81,6 +87,12 @@ pub struct Policy {
     pub strict_claims: bool,
     /// What passwords must be like.
     pub password: PasswordRules,
+    /// New passwords are looked up among breached ones.
+    pub password_hibp_enabled: bool,
+    /// A password that cannot be looked up is refused.
+    pub password_hibp_fail_closed: bool,
+    /// New passwords are looked up in the list of common ones.
+    pub password_blocklist_enabled: bool,
     /// A password change needs a fresh session or a nonce.
     pub security_update_password_require_reauthentication: bool,
     /// A password change needs the old password.
@@ -107,6 +119,10 @@ pub struct Policy {
     pub notices: BTreeSet<&'static str>,
     /// SMS settings.
     pub sms: SmsSettings,
+    /// Hooks that are on.
+    pub hooks: BTreeMap<Point, Target>,
+    /// The captcha, `None` when it is off.
+    pub captcha: Option<CaptchaSettings>,
     /// Accounts may have passkeys.
     pub passkey_enabled: bool,
     /// SAML is on.
@@ -127,6 +143,8 @@ pub struct Policy {
     pub enumeration_protection: bool,
     /// The audit log stays out of the database.
     pub audit_log_disable_postgres: bool,
+    /// Days an audit row is kept; 0 = for ever.
+    pub audit_log_retention_days: i64,
     /// Refused sign-ins are logged as well.
     pub audit_log_failures_enabled: bool,
     /// Which browser origins may read answers.
@@ -156,6 +174,10 @@ pub struct SmtpSettings {
     pub admin_email: String,
     /// The `From` name, empty when none.
     pub sender_name: String,
+    /// Where answers go, if not to `admin_email`.
+    pub reply_to: Option<String>,
+    /// Extra headers as JSON, empty when none.
+    pub headers: String,
     /// Mail is not sent without TLS.
     pub tls_required: bool,
 }
@@ -164,7 +186,7 @@ pub struct SmtpSettings {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SmsSettings {
     /// The chosen provider, `None` unless set explicitly.
-    pub provider: Option<String>,
+    pub provider: Option<SmsProvider>,
     /// Life of a code, seconds.
     pub otp_exp: i64,
     /// Digits of a code.
@@ -225,12 +247,22 @@ impl Policy {
         let site_url = read.text("site_url");
         let uri_allow_list: Vec<String> = list(&read.text("uri_allow_list")).map(str::to_owned).collect();
         let mailer_otp_exp = or_when_zero(read.int("mailer_otp_exp"), 86_400);
+        let cors_origins = cors_origins(
+            &read.text("security_cors_allowed_origins"),
+            &site_url,
+            &uri_allow_list,
+            &read.text("webauthn_rp_origins"),
+        );
         let jwt_exp = or_when_zero(read.int("jwt_exp"), or_when_zero(read.default_int("jwt_exp"), 3600));
         Self {
             profile: explicit.profile(),
             redirect_exact_match: read.on("security_redirect_exact_match_enabled"),
             disable_signup: read.on("disable_signup"),
             external_email_enabled: read.on("external_email_enabled"),
+            external_email_magic_link_enabled: read.on("external_email_magic_link_enabled"),
+            external_email_authorized_addresses: list(&read.text("external_email_authorized_addresses"))
+                .map(str::to_ascii_lowercase)
+                .collect(),
             external_phone_enabled: read.on("external_phone_enabled"),
             external_anonymous_users_enabled: read.on("external_anonymous_users_enabled"),
             providers: read.providers(),
@@ -254,6 +286,9 @@ impl Policy {
                 &read.text("password_required_characters"),
                 explicit.profile(),
             ),
+            password_hibp_enabled: read.on("password_hibp_enabled"),
+            password_hibp_fail_closed: read.on("password_hibp_fail_closed"),
+            password_blocklist_enabled: read.on("password_blocklist_enabled"),
             security_update_password_require_reauthentication: read
                 .on("security_update_password_require_reauthentication"),
             security_update_password_require_current_password: read
@@ -277,6 +312,8 @@ impl Policy {
             templates: MailTemplates::from_explicit(explicit),
             notices: notices(|name| read.on(name)),
             sms: read.sms(),
+            hooks: hooks(&read),
+            captcha: CaptchaSettings::read(&read, || hosts(&cors_origins)),
             passkey_enabled: read.on("passkey_enabled"),
             saml_enabled: read.on("saml_enabled"),
             oauth_server_enabled: read.on("oauth_server_enabled"),
@@ -299,13 +336,9 @@ impl Policy {
             security_sb_forwarded_for_enabled: read.on("security_sb_forwarded_for_enabled"),
             enumeration_protection: read.on("security_enumeration_protection_enabled"),
             audit_log_disable_postgres: read.on("audit_log_disable_postgres"),
+            audit_log_retention_days: read.int("audit_log_retention_days"),
             audit_log_failures_enabled: read.on("audit_log_failures_enabled"),
-            cors_origins: cors_origins(
-                &read.text("security_cors_allowed_origins"),
-                &site_url,
-                &uri_allow_list,
-                &read.text("webauthn_rp_origins"),
-            ),
+            cors_origins,
             cors_allow_credentials: read.on("security_cors_allow_credentials"),
             hsts_max_age: read.int("security_hsts_max_age"),
             apikey_in_query_enabled: read.on("security_apikey_in_query_enabled"),
@@ -337,6 +370,12 @@ fn origin(url: &str) -> Option<String> {
     origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
+/// The hosts of the origins that are listed one by one.
+fn hosts(origins: &CorsOrigins) -> Vec<String> {
+    let CorsOrigins::Listed(origins) = origins else { return Vec::new() };
+    origins.iter().filter_map(|origin| Url::parse(origin).ok()?.host_str().map(str::to_owned)).collect()
+}
+
 fn cors_origins(setting: &str, site_url: &str, allow_list: &[String], rp_origins: &str) -> CorsOrigins {
     let mut listed = BTreeSet::new();
     for part in list(setting) {
@@ -355,7 +394,7 @@ fn cors_origins(setting: &str, site_url: &str, allow_list: &[String], rp_origins
 }
 
 /// Reads values in force by field name. A name that is no field reads as off; a test walks all of them.
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     explicit: &'a Explicit,
     defaults: &'a Defaults,
 }
@@ -370,7 +409,7 @@ impl Reader<'_> {
         self.explicit.get(name).and_then(&cast).or_else(|| cast(&self.default(name)))
     }
 
-    fn on(&self, name: &str) -> bool {
+    pub(crate) fn on(&self, name: &str) -> bool {
         self.get(name, Value::as_bool).unwrap_or(false)
     }
 
@@ -386,7 +425,7 @@ impl Reader<'_> {
         self.get(name, Value::as_f64).unwrap_or(0.0)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.get(name, |value| value.as_str().map(str::to_owned)).unwrap_or_default()
     }
 
@@ -422,6 +461,8 @@ impl Reader<'_> {
             pass: self.some_text("smtp_pass").map(Secret::new),
             admin_email: self.some_text("smtp_admin_email").unwrap_or_else(fallback),
             sender_name: self.text("smtp_sender_name"),
+            reply_to: self.some_text("smtp_reply_to"),
+            headers: self.text("smtp_headers"),
             tls_required: self.on("smtp_tls_required"),
             host,
             user,
@@ -432,7 +473,7 @@ impl Reader<'_> {
         let until = DateTime::parse_from_rfc3339(&self.text("sms_test_otp_valid_until")).ok();
         SmsSettings {
             // The default provider has no credentials: without a choice there is none.
-            provider: self.explicit.text("sms_provider").map(str::to_owned),
+            provider: self.explicit.text("sms_provider").and_then(|name| SmsProvider::read(name, self)),
             otp_exp: or_when_zero(self.int("sms_otp_exp"), 60),
             otp_length: otp_length(self.int("sms_otp_length")),
             max_frequency: or_when_zero(self.int("sms_max_frequency"), 60),

@@ -56,7 +56,7 @@ mod tests {
             let shown = shows(kind, None, SITE).unwrap();
             assert!(shown.domain, "{kind:?}");
             assert_eq!(shown.link, kind.link_type().is_some(), "{kind:?}");
-            assert_eq!(shown.code, kind == Kind::Reauthentication, "{kind:?}");
+            assert_eq!(shown.code, !kind.is_notification(), "{kind:?}");
         }
     }
 

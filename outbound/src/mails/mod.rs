@@ -2,12 +2,18 @@
 
 mod data;
 mod defaults;
+mod headers;
 mod inspect;
 mod link;
 
 pub use data::Data;
+pub use headers::headers;
 pub use inspect::{Shows, shows};
 pub use link::confirmation_link;
+
+use std::borrow::Cow;
+
+use domain::config::MailTemplates;
 
 use crate::plain;
 use crate::template::{self, TemplateError};
@@ -103,9 +109,9 @@ impl Kind {
         self.link_type().is_none() && self != Self::Reauthentication
     }
 
-    /// The built-in subject template.
-    pub fn default_subject(self) -> &'static str {
-        defaults::subject(self)
+    /// The built-in subject template: the default of the project's field for it.
+    pub fn default_subject(self) -> String {
+        MailTemplates::default().subject(self.as_str()).unwrap_or_default().to_owned()
     }
 
     /// The built-in body template.
@@ -132,8 +138,9 @@ pub struct Rendered {
 /// without templates, as the reference falls back to its own when one cannot be used (§5.4).
 pub fn compose(kind: Kind, subject: Option<&str>, body: Option<&str>, data: &Data) -> Result<Rendered, TemplateError> {
     let variables = data.variables(kind);
-    let subject = subject.filter(|text| !text.is_empty()).unwrap_or_else(|| kind.default_subject());
+    let subject = subject.filter(|text| !text.is_empty());
+    let subject = subject.map_or_else(|| Cow::Owned(kind.default_subject()), Cow::Borrowed);
     let body = body.filter(|text| !text.is_empty()).unwrap_or_else(|| kind.default_body());
     let html = template::render(body, &variables)?;
-    Ok(Rendered { subject: template::render(subject, &variables)?, text: plain::from_html(&html), html })
+    Ok(Rendered { subject: template::render(&subject, &variables)?, text: plain::from_html(&html), html })
 }

@@ -6,23 +6,23 @@ use serde_json::{Map, Value};
 
 use super::ast::{Arm, Escaper, Node, Operand, Pipe, Range, RangeVariables, Stage, Template};
 use super::functions::{Function, NIL, Val, field, is_true, size};
-use super::html::Writer;
+use super::output::Output;
 use super::{MAX_DEPTH, MAX_OUTPUT_BYTES, MAX_STEPS, TemplateError};
 
 type Result<T> = std::result::Result<T, TemplateError>;
 
-pub(super) fn run(template: &Template<'_>, data: &Map<String, Value>) -> Result<String> {
+pub(super) fn run(template: &Template<'_>, data: &Map<String, Value>, out: Output) -> Result<String> {
     // The one copy of the data: everything below borrows from it.
     let root = Value::Object(data.clone());
     let dot = Cow::Borrowed(&root);
-    let mut machine = Machine { template, out: Writer::new(), slots: vec![dot.clone()], base: 0, steps: 0, depth: 0 };
+    let mut machine = Machine { template, out, slots: vec![dot.clone()], base: 0, steps: 0, depth: 0 };
     machine.nodes(&template.body, &dot)?;
     Ok(machine.out.finish())
 }
 
 struct Machine<'a, 't> {
     template: &'a Template<'t>,
-    out: Writer,
+    out: Output,
     /// Variables; those of the running template start at `base`.
     slots: Vec<Val<'a>>,
     base: usize,
@@ -98,7 +98,7 @@ impl<'a, 't> Machine<'a, 't> {
     }
 
     fn print(&mut self, pipe: &'a Pipe<'t>, escaper: Option<Escaper>, dot: &Val<'a>) -> Result<()> {
-        let value = self.stages(pipe, dot, escaper.is_some())?;
+        let value = self.stages(pipe, dot, escaper.is_some() && self.out.escapes())?;
         self.step(size(&value) / 64)?;
         self.out.value(&value, escaper);
         self.check_size()

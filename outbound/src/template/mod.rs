@@ -1,4 +1,5 @@
-//! Templates in the syntax of Go's `html/template`, as people paste them from Supabase (`contract/platform.md` §5.3).
+//! Templates in the syntax of Go's `html/template`, as people paste them from Supabase (`contract/platform.md` §5.3), and
+//! of its `text/template` where no HTML is made (§6).
 //!
 //! Lexer, parser and evaluator follow Go's language: fields, variables, pipelines, `if`, `range`, `with`, `define`,
 //! `template`, `block`, `break`, `continue`, trimming, comments and Go's functions but `call`. What an action prints is
@@ -17,6 +18,7 @@ mod functions;
 mod html;
 mod js;
 mod lexer;
+mod output;
 mod parser;
 mod print;
 
@@ -55,8 +57,12 @@ pub enum TemplateError {
 
 /// Renders `text` with `data` as its dot. Never panics, and its work is bounded whatever text and data are.
 pub fn render(text: &str, data: &Map<String, Value>) -> Result<String, TemplateError> {
-    let template = parse(text)?;
-    eval::run(&template, data)
+    eval::run(&parse(text)?, data, output::Output::html())
+}
+
+/// [`render`] as Go's `text/template` does it: nothing is escaped. For texts that are no HTML, such as an SMS.
+pub fn render_text(text: &str, data: &Map<String, Value>) -> Result<String, TemplateError> {
+    eval::run(&parse(text)?, data, output::Output::text())
 }
 
 /// Whether `text` is a template, for validation when configuration is written.

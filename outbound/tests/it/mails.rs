@@ -37,13 +37,16 @@ fn names_lead_back_to_their_kind() {
 #[test]
 fn the_built_in_confirmation() {
     let mail = compose(Kind::Confirmation, None, Some(""), &data()).unwrap();
-    assert_eq!(mail.subject, "Confirm your email address");
+    assert_eq!(mail.subject, "Confirm Your Signup");
     assert_eq!(
         mail.html,
         "<h2>Confirm your email address</h2>\n\n\
          <p>Follow this link to confirm your email address and finish signing up:</p>\n\
          <p><a href=\"https://auth.test/auth/v1/verify?token=pkce_0a1b&amp;type=signup&amp;redirect_to=https://app.test/cb\">\
          Confirm email address</a></p>\n\
+         <p>Or enter this code where you signed up:</p>\n\
+         <p style=\"font-size: 28px; font-weight: bold; letter-spacing: 4px\">123456</p>\n\
+         <p>If you did not ask for this, ignore this email.</p>\n\
          <p>This email is about your account at <strong>app.test:8443</strong>.</p>\n"
     );
     assert_eq!(
@@ -51,32 +54,58 @@ fn the_built_in_confirmation() {
         "Confirm your email address\n\n\
          Follow this link to confirm your email address and finish signing up:\n\n\
          Confirm email address <https://auth.test/auth/v1/verify?token=pkce_0a1b&type=signup&redirect_to=https://app.test/cb>\n\n\
+         Or enter this code where you signed up:\n\n\
+         123456\n\n\
+         If you did not ask for this, ignore this email.\n\n\
          This email is about your account at app.test:8443."
     );
 }
 
 #[test]
+fn a_mail_without_a_code_does_not_mention_one() {
+    let data = Data { token: String::new(), ..data() };
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.link_type().is_some()) {
+        let mail = compose(kind, None, None, &data).unwrap();
+        assert!(!mail.text.contains("Or enter"), "{kind:?}: {}", mail.text);
+        assert!(mail.text.contains("verify?token="), "{kind:?}: {}", mail.text);
+    }
+}
+
+#[test]
 fn every_built_in_mail_says_what_it_is_about() {
     for (kind, subject, words) in [
-        (Kind::Invite, "You've been invited", "Accept invitation"),
-        (Kind::Recovery, "Reset your password", "Reset password"),
-        (Kind::MagicLink, "Your sign-in link", "Sign in"),
-        (Kind::EmailChange, "Confirm your new email address", "to new@example.test"),
-        (Kind::Reauthentication, "123456 is your verification code", "<strong>123456</strong>"),
-        (Kind::PasswordChangedNotification, "Your password was changed", "password of your account"),
-        (Kind::EmailChangedNotification, "Your email address was changed", "from old@example.test to ada@example.test"),
-        (Kind::PhoneChangedNotification, "Your phone number was changed", "from 4914 to 4915"),
-        (Kind::IdentityLinkedNotification, "A new sign-in method was linked to your account", "with github"),
-        (Kind::IdentityUnlinkedNotification, "A sign-in method was removed from your account", "with github"),
-        (Kind::MfaFactorEnrolledNotification, "A new verification method was added to your account", "type totp"),
-        (Kind::MfaFactorUnenrolledNotification, "A verification method was removed from your account", "type totp"),
+        (Kind::Invite, "You have been invited", "Accept invitation"),
+        (Kind::Recovery, "Reset Your Password", "Reset password"),
+        (Kind::MagicLink, "Your Magic Link", "Sign in"),
+        (Kind::EmailChange, "Confirm Email Change", "to new@example.test"),
+        (Kind::Reauthentication, "Confirm Reauthentication", ">123456</p>"),
+        (Kind::PasswordChangedNotification, "Your password has been changed", "password of your account"),
+        (
+            Kind::EmailChangedNotification,
+            "Your email address has been changed",
+            "from old@example.test to ada@example.test",
+        ),
+        (Kind::PhoneChangedNotification, "Your phone number has been changed", "from 4914 to 4915"),
+        (Kind::IdentityLinkedNotification, "A new identity has been linked", "with github"),
+        (Kind::IdentityUnlinkedNotification, "An identity has been unlinked", "with github"),
+        (Kind::MfaFactorEnrolledNotification, "A new MFA factor has been enrolled", "type totp"),
+        (Kind::MfaFactorUnenrolledNotification, "An MFA factor has been unenrolled", "type totp"),
     ] {
         let mail = compose(kind, None, None, &data()).unwrap();
         assert_eq!(mail.subject, subject);
         assert!(mail.html.contains(words), "{kind:?}: {}", mail.html);
+        assert!(mail.html.contains("<strong>app.test:8443</strong>"), "{kind:?}: {}", mail.html);
         assert_eq!(mail.html.contains("href="), kind.link_type().is_some());
-        assert!(template::check(kind.default_subject()).is_ok());
+        assert_eq!(mail.html.contains("123456"), !kind.is_notification());
+        assert!(template::check(&kind.default_subject()).is_ok());
     }
+}
+
+#[test]
+fn a_first_phone_number_comes_from_nowhere() {
+    let data = Data { old_phone: String::new(), ..data() };
+    let mail = compose(Kind::PhoneChangedNotification, None, None, &data).unwrap();
+    assert!(mail.text.contains("was changed to 4915."), "{}", mail.text);
 }
 
 #[test]

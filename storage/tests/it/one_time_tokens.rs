@@ -23,7 +23,14 @@ on_both! {
 }
 
 fn token(f: &Fixture, user_id: UserId, kind: TokenKind, hash: &str) -> NewOneTimeToken {
-    NewOneTimeToken { id: f.id(), user_id, kind, hash: hash.to_owned(), relates_to: "ada@example.com".to_owned() }
+    NewOneTimeToken {
+        id: f.id(),
+        user_id,
+        kind,
+        hash: hash.to_owned(),
+        code_hash: format!("code {hash}"),
+        relates_to: "ada@example.com".to_owned(),
+    }
 }
 
 async fn a_token_is_found_by_hash_and_by_user(f: Fixture) {

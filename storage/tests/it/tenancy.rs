@@ -39,6 +39,7 @@ async fn plant(f: &Fixture) -> Planted {
         user_id: user,
         kind: TokenKind::Recovery,
         hash: "hash".to_owned(),
+        code_hash: "code hash".to_owned(),
         relates_to: "ada@example.com".to_owned(),
     };
     tx.one_time_tokens().put(one_time.clone(), t(1)).await.unwrap();

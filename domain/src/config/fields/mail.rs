@@ -43,5 +43,9 @@ pub(super) const FIELDS: &[Field] = &[
         Lock::Only(Bool(true)),
         "LNK-04",
     ),
+    Field::switch("external_email_magic_link_enabled", Bool(true)).ours(),
+    Field::new("external_email_authorized_addresses", Kind::Text(Format::List), Null).ours(),
+    Field::text("smtp_headers", Null).ours(),
+    Field::new("smtp_reply_to", Kind::Text(Format::Email), Null).ours(),
     Field::switch("smtp_tls_required", Bool(false)).ours().preset(Bool(true), "LNK-06"),
 ];

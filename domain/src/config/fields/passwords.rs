@@ -55,6 +55,7 @@ pub(super) const FIELDS: &[Field] = &[
         Lock::Only(Bool(true)),
         "PWD-03",
     ),
+    Field::switch("password_hibp_fail_closed", Bool(false)).ours(),
     Field::new("security_captcha_hostnames", Kind::Text(Format::List), Null).ours().preset(Text("derived"), "CAP-01"),
     Field::new("security_step_up_operations", Kind::Text(Format::Words(STEP_UP_OPERATIONS)), Text("")).ours().locked(
         Text(STEP_UP_ALL),

@@ -11,6 +11,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::int("db_max_pool_size", 0, MAX, Int(10)),
     Field::new("db_max_pool_size_unit", Kind::Choice(&["connections", "percent"]), Text("connections")),
     Field::switch("index_worker_ensure_user_search_indexes_exist", Bool(true)).beside_the_spec(),
+    Field::int("audit_log_retention_days", 0, 3650, Int(0)).ours(),
     Field::switch("audit_log_failures_enabled", Bool(false)).ours().preset(Bool(true), "AUD-02"),
     Field::new("security_cors_allowed_origins", Kind::Text(Format::CorsOrigins), Text("*")).ours().locked(
         Text("derived"),

@@ -1,0 +1,11 @@
+//! `POST /resend`.
+
+use domain::resend::Request;
+
+use crate::context::Context;
+use crate::error::{Error, Result};
+
+/// Stub.
+pub async fn resend(_ctx: &Context, _request: Request) -> Result<domain::sms::Sent> {
+    Err(Error::fault("not built"))
+}
