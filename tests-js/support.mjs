@@ -32,11 +32,11 @@ export function newProject(gateway, config = {}) {
 // Node 20 has no WebSocket of its own and supabase-js asks for one even where realtime is not used.
 const realtime = { transport: globalThis.WebSocket ?? class {} };
 
-/** A supabase-js client as an app makes one; its session is kept in memory. */
-export function client(project, { key = project.anon_key, url = project.url } = {}) {
+/** A supabase-js client as an app makes one; its session is kept in memory. `flowType` is `implicit` or `pkce`. */
+export function client(project, { key = project.anon_key, url = project.url, flowType = 'implicit' } = {}) {
   const items = new Map();
   const storage = { getItem: (name) => items.get(name) ?? null, setItem: (name, value) => items.set(name, value), removeItem: (name) => items.delete(name) };
-  return createClient(url, key, { auth: { autoRefreshToken: false, storage, storageKey: crypto.randomUUID() }, realtime });
+  return createClient(url, key, { auth: { autoRefreshToken: false, flowType, storage, storageKey: crypto.randomUUID() }, realtime });
 }
 
 /** A client with the service_role key. */

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::error::{AskError, Cause};
 use crate::kit::{Address, Admission, Bucket, Denied, Directory, Found, Permit};
 use crate::limits::Limits;
+use crate::snapshots::Recent;
 use crate::tenant::TenantMessage;
 
 /// Who answers for a project right now.
@@ -82,8 +83,12 @@ impl TenantEntry {
         self.seat.store(Arc::new(seat));
     }
 
-    /// Lets one request in.
-    pub(crate) fn admit(&self, now: Instant) -> Result<Permit, NotAdmitted> {
+    /// Lets one request in. A project holds no more than what is still `free` in the whole process: however many projects
+    /// are flooded or wait for slow hooks, there is room left for the others.
+    pub(crate) fn admit(&self, now: Instant, free: usize) -> Result<Permit, NotAdmitted> {
+        if self.admission.inside() > free && !matches!(*self.seat(), Seat::Leaving) {
+            return Err(NotAdmitted::Refused(AskError::overloaded()));
+        }
         let permit = match self.admission.enter() {
             Ok(permit) => permit,
             // The registry takes every permit at once when it lets an idle tenant go: that is not "full".
@@ -135,6 +140,7 @@ impl Absence {
 pub(crate) struct TenantDirectory {
     entries: Directory<ProjectRef, TenantEntry, Absence>,
     refs: DashMap<ProjectId, ProjectRef>,
+    recent: Recent,
     /// Grows with every invalidation: what was read before may be old.
     epoch: AtomicU64,
 }
@@ -142,7 +148,12 @@ pub(crate) struct TenantDirectory {
 impl TenantDirectory {
     /// An empty directory.
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { entries: Directory::new(limits.unknown_kept), refs: DashMap::new(), epoch: AtomicU64::new(0) }
+        Self {
+            entries: Directory::new(limits.unknown_kept),
+            refs: DashMap::new(),
+            recent: Recent::default(),
+            epoch: AtomicU64::new(0),
+        }
     }
 
     /// What is known about a project.
@@ -184,15 +195,22 @@ impl TenantDirectory {
         }
     }
 
-    /// Something changed somewhere: absences are doubtful, and so is what is being read right now.
+    /// Something changed somewhere: absences are doubtful, and so is what was read without a tenant to hear of changes,
+    /// or is being read right now.
     pub(crate) fn invalidate(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
         self.entries.forget_absent();
+        self.recent.forget();
     }
 
     /// Forgets the absences that are over.
     pub(crate) fn forget_expired(&self, now: Instant) {
         self.entries.forget_expired(now);
+    }
+
+    /// Projects that were read lately and are not in memory.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// How many invalidations there were.

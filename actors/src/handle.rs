@@ -127,7 +127,7 @@ impl RuntimeHandle {
             let now = self.shared.services.clock.now();
             let routed = std::panic::catch_unwind(AssertUnwindSafe(|| work.route(&tenant, now)));
             routed.map_err(|_| AskError::Crashed)?;
-            match entry.admit(Instant::now()) {
+            match entry.admit(Instant::now(), self.shared.admission.free()) {
                 Ok(permit) => work.permits.tenant = Some(permit),
                 Err(NotAdmitted::Refused(error)) => return Err(error),
                 Err(NotAdmitted::Leaving) => {

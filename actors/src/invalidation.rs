@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cluster::{Bus, Event, Events, Invalidation, Unavailable};
-use domain::ids::ProjectId;
+use domain::ids::{ProjectId, ProjectRef};
+use domain::project::Project;
 use domain::time::Timestamp;
 use storage::control::Change;
 use storage::{ControlStore, StoreError};
@@ -27,9 +28,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Changes read at a time.
 const AT_A_TIME: u32 = 256;
 
-/// The list of changes to projects.
+/// What the actors read in the control store themselves: the list of projects and that of their changes.
 #[async_trait]
-pub(crate) trait Changes: Send + Sync {
+pub(crate) trait Control: Send + Sync {
+    /// Up to `limit` projects in the order of their refs, after that one.
+    async fn page(&self, after: Option<&ProjectRef>, limit: u32) -> Result<Vec<Project>, StoreError>;
     /// The number of the newest change.
     async fn latest(&self) -> Result<i64, StoreError>;
     /// Changes after that one, oldest first, with their numbers.
@@ -39,7 +42,11 @@ pub(crate) trait Changes: Send + Sync {
 }
 
 #[async_trait]
-impl Changes for ControlStore {
+impl Control for ControlStore {
+    async fn page(&self, after: Option<&ProjectRef>, limit: u32) -> Result<Vec<Project>, StoreError> {
+        self.projects().page(after, limit).await
+    }
+
     async fn latest(&self) -> Result<i64, StoreError> {
         self.events().latest().await
     }
@@ -111,7 +118,7 @@ impl Behaviour for Listener {
         let events = bus.subscribe();
         // A predecessor may have died with events in its mailbox.
         me.cast(Event::Resync);
-        let (changes, period) = (Arc::clone(&self.shared.changes), self.shared.limits.changes_poll);
+        let (changes, period) = (Arc::clone(&self.shared.control), self.shared.limits.changes_poll);
         self.tasks.push(tokio::spawn(listen(bus, events, me.clone())).abort_handle());
         self.tasks.push(tokio::spawn(follow(changes, period, me.clone())).abort_handle());
         Ok(())
@@ -146,7 +153,7 @@ async fn listen(bus: Arc<dyn Bus>, mut events: Events, me: Address<Event>) {
 }
 
 /// Passes on what the list of changes says, from now on.
-async fn follow(changes: Arc<dyn Changes>, period: Duration, me: Address<Event>) {
+async fn follow(changes: Arc<dyn Control>, period: Duration, me: Address<Event>) {
     let mut last = changes.latest().await.ok();
     loop {
         tokio::time::sleep(period).await;
@@ -163,7 +170,7 @@ async fn follow(changes: Arc<dyn Changes>, period: Duration, me: Address<Event>)
 }
 
 /// Passes on every change after `number` and gives the number of the last one.
-async fn next_changes(changes: &dyn Changes, mut number: i64, me: &Address<Event>) -> Result<i64, StoreError> {
+async fn next_changes(changes: &dyn Control, mut number: i64, me: &Address<Event>) -> Result<i64, StoreError> {
     loop {
         let read = changes.after(number, AT_A_TIME).await?;
         let more = read.len() >= AT_A_TIME as usize;

@@ -35,6 +35,7 @@ mod registry;
 mod root;
 mod runtime;
 mod session;
+mod snapshots;
 mod start;
 mod stats;
 mod tenant;

@@ -50,8 +50,10 @@ pub struct Limits {
     pub hashing_workers: usize,
     /// Hashing jobs of one project that may wait.
     pub hashing_queue: usize,
-    /// Deliveries at a time, for each database.
+    /// Deliveries at a time for each database, and half of those in the whole process.
     pub deliveries: usize,
+    /// Deliveries at a time for one project; one whose last delivery failed gets a single one.
+    pub deliveries_per_project: usize,
     /// Attempts before an outbox row is given up.
     pub delivery_attempts: u32,
     /// How long one attempt owns a row.
@@ -60,8 +62,10 @@ pub struct Limits {
     pub outbox_sweep: Duration,
     /// How often the control store is asked for changes that the bus may have lost.
     pub changes_poll: Duration,
-    /// How often expired rows are removed.
+    /// How often a project's expired rows are removed, at most.
     pub janitor_sweep: Duration,
+    /// The pause between two pages of projects whose expired rows are removed.
+    pub janitor_step: Duration,
 }
 
 impl Default for Limits {
@@ -84,12 +88,15 @@ impl Default for Limits {
             quarantine: Duration::from_secs(30),
             hashing_workers: 0,
             hashing_queue: 256,
-            deliveries: 8,
-            delivery_attempts: 12,
+            deliveries: 64,
+            deliveries_per_project: 8,
+            // With the pauses between them a little more than a day.
+            delivery_attempts: 60,
             delivery_lease: Duration::from_secs(120),
             outbox_sweep: Duration::from_secs(15),
             changes_poll: Duration::from_secs(5),
             janitor_sweep: Duration::from_secs(300),
+            janitor_step: Duration::from_secs(5),
         }
     }
 }

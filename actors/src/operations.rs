@@ -9,11 +9,11 @@ use domain::time::Timestamp;
 use domain::tokens::IssuedSession;
 use domain::user::User;
 use domain::{
-    admin_users, audit_log, generate_link, introspect, invite, logout, magic_link, otp, pkce, reauthenticate, recover,
-    refresh, resend, sessions, sign_in, signup, sms, user_delete, user_read, user_update, verify,
+    admin_users, audit_log, discovery, email, first_checks, generate_link, introspect, invite, logout, magic_link, otp,
+    phone, pkce, reauthenticate, recover, refresh, resend, sessions, sign_in, signup, sms, user_delete, user_read,
+    user_update, verify,
 };
 use flows::{Context, Tenant};
-use serde_json::Value;
 
 use crate::operation::{Lane, Operation};
 
@@ -46,7 +46,7 @@ macro_rules! operations {
 
 operations! {
     "signup" signup::Request => signup::Answer,
-    lane |_this, _tenant, _now| Lane::Task,
+    lane |this, _tenant, _now| contact_lane(&this.email, &this.phone),
     run flows::signup;
 
     "sign_in" sign_in::Request => IssuedSession,
@@ -57,6 +57,10 @@ operations! {
     lane |this, tenant, _now| refresh_lane(this, tenant),
     run flows::refresh;
 
+    "first_checks" first_checks::Request => (),
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::first_checks;
+
     "exchange" pkce::Exchange => IssuedSession,
     lane |this, _tenant, _now| challenge("exchange", this.auth_code.expose()),
     run flows::exchange;
@@ -66,7 +70,7 @@ operations! {
     run flows::user_read;
 
     "user_update" user_update::Request => User,
-    lane |_this, _tenant, _now| Lane::Task,
+    lane |this, _tenant, _now| update_lane(this),
     run flows::user_update;
 
     "logout" logout::Request => (),
@@ -118,23 +122,23 @@ operations! {
     run flows::admin_delete_user;
 
     "otp" otp::Request => sms::Sent,
-    lane |this, _tenant, _now| contact_lane("send", &this.email, &this.phone),
+    lane |this, _tenant, _now| contact_lane(&this.email, &this.phone),
     run flows::otp;
 
     "magic_link" magic_link::Request => (),
-    lane |this, _tenant, _now| contact_lane("send", &this.email, ""),
+    lane |this, _tenant, _now| contact_lane(&this.email, ""),
     run flows::magic_link;
 
     "recover" recover::Request => (),
-    lane |this, _tenant, _now| contact_lane("send", &this.email, ""),
+    lane |this, _tenant, _now| contact_lane(&this.email, ""),
     run flows::recover;
 
     "resend" resend::Request => sms::Sent,
-    lane |this, _tenant, _now| contact_lane("send", &this.email, &this.phone),
+    lane |this, _tenant, _now| contact_lane(&this.email, &this.phone),
     run flows::resend;
 
     "reauthenticate" reauthenticate::Request => sms::Sent,
-    lane |_this, _tenant, _now| Lane::Task,
+    lane |this, _tenant, _now| token_lane("reauthenticate", &this.bearer),
     run flows::reauthenticate;
 
     "user_delete" user_delete::Request => (),
@@ -142,11 +146,11 @@ operations! {
     run flows::user_delete;
 
     "invite" invite::Request => User,
-    lane |_this, _tenant, _now| Lane::Task,
+    lane |this, _tenant, _now| contact_lane(&this.email, ""),
     run flows::invite;
 
     "generate_link" generate_link::Request => generate_link::Link,
-    lane |_this, _tenant, _now| Lane::Task,
+    lane |this, _tenant, _now| contact_lane(&this.email, ""),
     run flows::generate_link;
 
     "admin_list_audit" audit_log::List => audit_log::Listing,
@@ -174,20 +178,20 @@ pub enum Document {
 }
 
 impl Operation for Document {
-    type Answer = Value;
+    type Answer = discovery::Answer;
     const NAME: &'static str = "document";
 
     fn lane(&self, _: &Tenant, _: Timestamp) -> Lane {
         Lane::Snapshot
     }
 
-    async fn run(self, ctx: Context) -> Result<Value, flows::Error> {
+    async fn run(self, ctx: Context) -> Result<discovery::Answer, flows::Error> {
         match self {
-            Self::Settings => Ok(flows::settings(&ctx)),
-            Self::Health => Ok(flows::health(&ctx)),
-            Self::Jwks => Ok(flows::jwks(&ctx)),
-            Self::OpenidConfiguration => Ok(flows::openid_configuration(&ctx)),
-            Self::OauthMetadata => flows::oauth_metadata(&ctx),
+            Self::Settings => Ok(discovery::Answer::Settings(flows::settings(&ctx))),
+            Self::Health => Ok(discovery::Answer::Health(flows::health(&ctx))),
+            Self::Jwks => Ok(discovery::Answer::Jwks(flows::jwks(&ctx))),
+            Self::OpenidConfiguration => Ok(discovery::Answer::Openid(Box::new(flows::openid_configuration(&ctx)))),
+            Self::OauthMetadata => flows::oauth_metadata(&ctx).map(Box::new).map(discovery::Answer::Openid),
         }
     }
 }
@@ -216,20 +220,39 @@ fn session_of(token: &Bearer, tenant: &Tenant, now: Timestamp) -> Option<Session
     claims.get("session_id")?.as_str()?.parse().ok().map(SessionId)
 }
 
-/// Attempts at one code are counted one after the other: by contact where there is one, or else by the hash of the link.
+/// Attempts at one code are counted one after the other: by contact where there is one, or else by what stands in the link.
 fn verify_lane(request: &verify::Request) -> Lane {
     let hash = request.token_hash.expose();
     if !hash.is_empty() {
         return challenge("verify", hash);
     }
-    let contact = if request.email.is_empty() { &request.phone } else { &request.email };
-    challenge("verify", &contact.to_ascii_lowercase())
+    let contact = spelled(&request.email, &request.phone);
+    challenge("verify", if contact.is_empty() { request.token.expose() } else { &contact })
+}
+
+/// A change that sends something is queued by its contact. New passwords of one token follow one another: each is compared
+/// with the one before, and those that came together would have to be compared again and again.
+fn update_lane(request: &user_update::Request) -> Lane {
+    match contact_lane(&request.email, &request.phone) {
+        Lane::Task if request.password.is_some() => token_lane("update", &request.bearer),
+        lane => lane,
+    }
 }
 
 /// What is sent to one contact is sent one after the other: its cool-down is looked at before anything goes out.
-fn contact_lane(kind: &str, email: &str, phone: &str) -> Lane {
-    let contact = if email.is_empty() { phone } else { email };
-    challenge(kind, &contact.to_ascii_lowercase())
+fn contact_lane(email: &str, phone: &str) -> Lane {
+    let contact = spelled(email, phone);
+    if contact.is_empty() { Lane::Task } else { challenge("send", &contact) }
+}
+
+/// The same for what is sent to whoever holds a token. Not in the session's own actor, which a slow provider would hold up.
+fn token_lane(kind: &str, token: &Bearer) -> Lane {
+    token.0.as_ref().map_or(Lane::Task, |token| challenge(kind, token.expose()))
+}
+
+/// A contact as it is stored, however it was typed.
+fn spelled(email: &str, phone: &str) -> String {
+    if email.is_empty() { phone::normalise(phone) } else { email::normalise(email) }
 }
 
 /// One of the project's queues for `kind`; the same text always meets the same one.

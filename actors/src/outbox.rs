@@ -1,49 +1,68 @@
 //! The deliverer: sends what transactions promised, at least once. Woken by commits and by a slow sweep.
 
+mod courier;
+mod hands;
+mod line;
+
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::time::{Clock, Timestamp};
-use flows::mail::{Deliver, Delivery};
+use domain::ids::InstanceId;
+use domain::time::Timestamp;
 use flows::{OutboxWake, Tenant};
-use futures::stream::StreamExt;
-use futures::{FutureExt, stream};
-use storage::{Database, OutboxRow, StoreError};
+use storage::{Database, OutboxDepth, OutboxRow, StoreError};
+use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::kit::{Address, Behaviour, Death, Post, Timer};
-use crate::limits::{DRAIN, Limits};
-use crate::placement::{Place, seconds};
-use crate::stats::Stats;
+use crate::limits::DRAIN;
+use crate::placement::Place;
 
-/// The pause after the first failed attempt, in seconds; doubles with each further one.
-const FIRST_PAUSE: i64 = 5;
+pub(crate) use courier::Courier;
 
-/// The longest pause between two attempts, in seconds.
-const LONGEST_PAUSE: i64 = 3600;
+use line::Line;
+
+/// How often it is counted how much lies in the outboxes.
+const BETWEEN_MEASURES: Duration = Duration::from_secs(60);
+
+/// How long one database may take for that.
+const MEASURING: Duration = Duration::from_secs(5);
 
 /// The outbox rows of one database.
 #[async_trait]
 pub(crate) trait Ledger: Send + Sync {
-    /// Takes due rows; they are ours until `lease_until`.
-    async fn claim(&self, now: Timestamp, lease_until: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError>;
+    /// Takes due rows, the oldest first, but none of the projects `except`; they are ours until `lease_until`.
+    async fn claim(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+        except: &[InstanceId],
+    ) -> Result<Vec<OutboxRow>, StoreError>;
     /// Notes that a row was delivered.
     async fn finish(&self, id: Uuid) -> Result<(), StoreError>;
     /// Gives a row back until `at`.
     async fn retry(&self, id: Uuid, at: Timestamp, reason: &str) -> Result<(), StoreError>;
     /// Gives a row up.
     async fn bury(&self, id: Uuid, reason: &str) -> Result<(), StoreError>;
+    /// How much waits, and how much was given up.
+    async fn depth(&self) -> Result<OutboxDepth, StoreError>;
 }
 
 #[async_trait]
 impl Ledger for Database {
-    async fn claim(&self, now: Timestamp, lease_until: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
-        self.claim_outbox(now, lease_until, limit).await
+    async fn claim(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+        except: &[InstanceId],
+    ) -> Result<Vec<OutboxRow>, StoreError> {
+        self.claim_outbox_except(now, lease_until, limit, except).await
     }
 
     async fn finish(&self, id: Uuid) -> Result<(), StoreError> {
@@ -57,19 +76,14 @@ impl Ledger for Database {
     async fn bury(&self, id: Uuid, reason: &str) -> Result<(), StoreError> {
         self.bury_outbox(id, reason).await
     }
+
+    async fn depth(&self) -> Result<OutboxDepth, StoreError> {
+        self.outbox_depth().await
+    }
 }
 
 /// Every database that may hold due rows.
-pub(crate) type Ledgers = Arc<dyn Fn() -> Vec<Arc<dyn Ledger>> + Send + Sync>;
-
-/// What works through one queue of rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Line {
-    /// One database, after a commit there.
-    Place(Place),
-    /// All databases, one after the other.
-    Sweep,
-}
+pub(crate) type Ledgers = Arc<dyn Fn() -> Vec<(Place, Arc<dyn Ledger>)> + Send + Sync>;
 
 /// What the deliverer is told.
 pub(crate) enum OutboxMessage {
@@ -77,130 +91,80 @@ pub(crate) enum OutboxMessage {
     Wake(Place, Arc<dyn Ledger>),
     /// Look everywhere.
     Sweep,
-    /// A line has nothing left to do.
-    Idle(Line),
+    /// The line of a database has ended, which it does only by a crash.
+    Ended(Place),
 }
 
-/// How rows are delivered, and how often that is tried.
-#[derive(Clone)]
-pub(crate) struct Courier {
-    pub(crate) deliver: Arc<dyn Deliver>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) stats: Arc<Stats>,
-    pub(crate) at_a_time: usize,
-    pub(crate) attempts: u32,
-    pub(crate) lease: Duration,
-    /// Cancelled when no further rows are to be claimed.
-    pub(crate) closing: CancellationToken,
-}
-
-impl Courier {
-    /// A courier within `limits`.
-    pub(crate) fn new(deliver: Arc<dyn Deliver>, clock: Arc<dyn Clock>, stats: Arc<Stats>, limits: &Limits) -> Self {
-        Self {
-            deliver,
-            clock,
-            stats,
-            at_a_time: limits.deliveries.max(1),
-            attempts: limits.delivery_attempts,
-            lease: limits.delivery_lease,
-            closing: CancellationToken::new(),
-        }
-    }
-
-    /// Delivers what is due until nothing is.
-    async fn deliver_due(&self, ledger: &dyn Ledger) {
-        let most = u32::try_from(self.at_a_time).unwrap_or(u32::MAX);
-        while !self.closing.is_cancelled() {
-            let now = self.clock.now();
-            let rows = match ledger.claim(now, now.plus_seconds(seconds(self.lease)), most).await {
-                Ok(rows) => rows,
-                Err(error) => return tracing::warn!(%error, "outbox not read"),
-            };
-            let full = rows.len() >= self.at_a_time;
-            stream::iter(rows).for_each_concurrent(None, |row| self.deliver_one(ledger, row)).await;
-            if !full {
-                return;
-            }
-        }
-    }
-
-    async fn deliver_one(&self, ledger: &dyn Ledger, row: OutboxRow) {
-        let attempt = AssertUnwindSafe(self.deliver.deliver(&row)).catch_unwind();
-        let delivery = attempt.await.unwrap_or_else(|_| Delivery::Retry("the delivery panicked".to_owned()));
-        let attempts = u32::try_from(row.attempts).unwrap_or(0);
-        let noted = match delivery {
-            Delivery::Done => {
-                self.stats.delivered.count();
-                ledger.finish(row.id).await
-            }
-            Delivery::Retry(reason) if attempts < self.attempts => {
-                self.stats.delivery_retries.count();
-                tracing::info!(row = %row.id, attempts, reason, "delivery failed, to be tried again");
-                ledger.retry(row.id, self.clock.now().plus_seconds(pause_after(attempts)), &reason).await
-            }
-            Delivery::Retry(reason) | Delivery::Dead(reason) => {
-                self.stats.deliveries_dead.count();
-                tracing::error!(row = %row.id, attempts, reason, "delivery given up");
-                ledger.bury(row.id, &reason).await
-            }
-        };
-        if let Err(error) = noted {
-            // The lease runs out and the row is delivered once more: at least once, not exactly once.
-            tracing::warn!(row = %row.id, %error, "outcome of a delivery not noted");
-        }
-    }
-}
-
-/// Seconds to wait after `attempts` failed attempts.
-fn pause_after(attempts: u32) -> i64 {
-    let doublings = attempts.saturating_sub(1).min(20);
-    (FIRST_PAUSE << doublings).min(LONGEST_PAUSE)
-}
-
-/// The deliverer.
+/// The deliverer: one line for each database, so that one which is away delays no other.
 pub(crate) struct Outbox {
     courier: Courier,
     ledgers: Ledgers,
     period: Duration,
-    /// Lines at work; `true` when woken again meanwhile, with what to go on with.
-    lines: HashMap<Line, Option<Vec<Arc<dyn Ledger>>>>,
-    tasks: JoinSet<()>,
+    bells: HashMap<Place, Arc<Notify>>,
+    lines: JoinSet<()>,
     sweep: Option<Timer>,
+    measured: Option<Instant>,
 }
 
 impl Outbox {
     /// A deliverer that looks into all of `ledgers` every `period`.
     pub(crate) fn new(courier: Courier, ledgers: Ledgers, period: Duration) -> Self {
-        Self { courier, ledgers, period, lines: HashMap::new(), tasks: JoinSet::new(), sweep: None }
+        Self { courier, ledgers, period, bells: HashMap::new(), lines: JoinSet::new(), sweep: None, measured: None }
     }
 
-    fn work(&mut self, me: &Address<OutboxMessage>, line: Line, ledgers: Vec<Arc<dyn Ledger>>) {
-        if let Some(again) = self.lines.get_mut(&line) {
-            *again = Some(ledgers);
+    /// Lets the gauges know how much lies there, now and then: it is not free.
+    fn measure(&mut self, ledgers: &[(Place, Arc<dyn Ledger>)]) {
+        let now = Instant::now();
+        if self.measured.is_some_and(|last| now.duration_since(last) < BETWEEN_MEASURES) {
             return;
         }
-        while self.tasks.try_join_next().is_some() {}
-        self.lines.insert(line, None);
-        let (courier, done) = (self.courier.clone(), LineDone { deliverer: me.clone(), line });
-        let _running: AbortHandle = self.tasks.spawn(async move {
-            let _done = done;
-            for ledger in ledgers {
-                courier.deliver_due(&*ledger).await;
-            }
+        self.measured = Some(now);
+        let stats = Arc::clone(self.courier.stats());
+        let ledgers = ledgers.iter().map(|(_, ledger)| Arc::clone(ledger)).collect();
+        tokio::spawn(async move {
+            let depth = measure(ledgers).await;
+            stats.outbox_pending.set(usize::try_from(depth.pending).unwrap_or(usize::MAX));
+            stats.outbox_dead.set(usize::try_from(depth.dead).unwrap_or(usize::MAX));
         });
+    }
+
+    /// Lets the line of a database look for due rows.
+    fn ring(&mut self, me: &Address<OutboxMessage>, place: Place, ledger: Arc<dyn Ledger>) {
+        if let Some(bell) = self.bells.get(&place) {
+            return bell.notify_one();
+        }
+        while self.lines.try_join_next().is_some() {}
+        let bell = Arc::new(Notify::new());
+        let line = Line::new(self.courier.clone(), ledger, Arc::clone(&bell));
+        let ended = LineEnded { deliverer: me.clone(), place };
+        let _running: AbortHandle = self.lines.spawn(async move {
+            let _ended = ended;
+            line.work().await;
+        });
+        self.bells.insert(place, bell);
     }
 }
 
-/// Says that a line is idle, however its task ended.
-struct LineDone {
-    deliverer: Address<OutboxMessage>,
-    line: Line,
+/// Adds up what lies in every outbox. A database that does not answer in time is left out.
+async fn measure(ledgers: Vec<Arc<dyn Ledger>>) -> OutboxDepth {
+    let depths = ledgers.iter().map(|ledger| tokio::time::timeout(MEASURING, ledger.depth()));
+    let depths = futures::future::join_all(depths).await;
+    depths.into_iter().flatten().flatten().fold(OutboxDepth::default(), |sum, depth| OutboxDepth {
+        pending: sum.pending + depth.pending,
+        dead: sum.dead + depth.dead,
+        next_due: None,
+    })
 }
 
-impl Drop for LineDone {
+/// Says that a line has ended, however it did.
+struct LineEnded {
+    deliverer: Address<OutboxMessage>,
+    place: Place,
+}
+
+impl Drop for LineEnded {
     fn drop(&mut self) {
-        self.deliverer.cast(OutboxMessage::Idle(self.line));
+        self.deliverer.cast(OutboxMessage::Ended(self.place));
     }
 }
 
@@ -216,24 +180,23 @@ impl Behaviour for Outbox {
 
     async fn handle(&mut self, me: &Address<OutboxMessage>, message: OutboxMessage) -> Result<(), Death> {
         match message {
-            OutboxMessage::Wake(place, ledger) => self.work(me, Line::Place(place), vec![ledger]),
+            OutboxMessage::Wake(place, ledger) => self.ring(me, place, ledger),
             OutboxMessage::Sweep => {
                 let ledgers = (self.ledgers)();
-                self.work(me, Line::Sweep, ledgers);
-            }
-            OutboxMessage::Idle(line) => {
-                if let Some(Some(ledgers)) = self.lines.remove(&line) {
-                    self.work(me, line, ledgers);
+                self.measure(&ledgers);
+                for (place, ledger) in ledgers {
+                    self.ring(me, place, ledger);
                 }
             }
+            OutboxMessage::Ended(place) => drop(self.bells.remove(&place)),
         }
         Ok(())
     }
 
     async fn stopping(&mut self, _: &Address<OutboxMessage>) {
-        // What was claimed is delivered; what was not stays in its database.
+        // What is on its way is delivered; what is not stays in its database.
         self.courier.closing.cancel();
-        let finish = async { while self.tasks.join_next().await.is_some() {} };
+        let finish = async { while self.lines.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, finish).await.is_err() {
             tracing::warn!("deliveries cut off, they will be tried again");
         }

@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
+use domain::secret::Secret;
 use flows::Tenant;
 
 /// A database, told apart without keeping its address.
@@ -17,7 +18,12 @@ pub(crate) enum Place {
 impl Place {
     /// Where the rows of `tenant` are.
     pub(crate) fn of(tenant: &Tenant) -> Self {
-        match &tenant.project.database_url {
+        Self::at(tenant.project.database_url.as_ref())
+    }
+
+    /// The database at `url`, `None` = the gateway's.
+    pub(crate) fn at(url: Option<&Secret<String>>) -> Self {
+        match url {
             None => Self::Gateway,
             Some(url) => {
                 let mut hasher = DefaultHasher::new();

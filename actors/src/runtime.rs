@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::directory::{Seat, TenantDirectory, TenantEntry};
 use crate::error::Cause;
-use crate::invalidation::Changes;
+use crate::invalidation::Control;
 use crate::kit::{Admission, Post, answer_by};
 use crate::limits::Limits;
 use crate::registry::RegistryMessage;
@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) admission: Admission,
     pub(crate) services: Arc<Services>,
     pub(crate) reloads: Semaphore,
-    pub(crate) changes: Arc<dyn Changes>,
+    pub(crate) control: Arc<dyn Control>,
     source: Arc<dyn TenantSource>,
     shards: Vec<Post<RegistryMessage>>,
 }
@@ -46,7 +46,7 @@ impl Shared {
         stats: Arc<Stats>,
         services: Arc<Services>,
         source: Arc<dyn TenantSource>,
-        changes: Arc<dyn Changes>,
+        control: Arc<dyn Control>,
     ) -> Self {
         Self {
             directory: TenantDirectory::new(&limits),
@@ -56,7 +56,7 @@ impl Shared {
             limits,
             stats,
             services,
-            changes,
+            control,
             source,
         }
     }

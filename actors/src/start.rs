@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use flows::mail::Deliver;
+use domain::secret::Secret;
+use flows::delivery::Deliver;
 use flows::management::Management;
 use flows::{Hasher, OutboxWake, Services, TenantSource};
+use storage::Database;
 use tokio::sync::{oneshot, watch};
 
 use crate::handle::{Health, RuntimeHandle};
@@ -13,8 +15,10 @@ use crate::invalidation::ReadYourWrites;
 use crate::kit::{Death, spawn_root};
 use crate::limits::Limits;
 use crate::outbox::{Courier, Ledger, Waker};
+use crate::placement::Place;
 use crate::root::{Plan, Root, RootMessage};
 use crate::runtime::Shared;
+use crate::snapshots::Snapshots;
 use crate::stats::Stats;
 
 /// The runtime could not be started.
@@ -39,12 +43,13 @@ pub struct Runtime {
     limits: Limits,
     hashing: Hashing,
     waker: Waker,
+    snapshots: Snapshots,
 }
 
 impl Runtime {
     /// A runtime within `limits`.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, hashing: Hashing::default(), waker: Waker::default() }
+        Self { limits, hashing: Hashing::default(), waker: Waker::default(), snapshots: Snapshots::default() }
     }
 
     /// Hashes passwords in the pool, once the runtime has been started.
@@ -57,6 +62,11 @@ impl Runtime {
         Arc::new(self.waker.clone())
     }
 
+    /// Gives projects as they are served, once the runtime has been started.
+    pub fn snapshots(&self) -> Arc<dyn flows::Snapshots> {
+        Arc::new(self.snapshots.clone())
+    }
+
     /// Starts the actors. No project is loaded before somebody asks for it.
     ///
     /// # Errors
@@ -64,10 +74,14 @@ impl Runtime {
     pub async fn start(self, parts: Parts) -> Result<RuntimeHandle, StartError> {
         let Parts { services, source, deliver, mut management } = parts;
         let stats = Arc::new(Stats::default());
-        let courier = Courier::new(deliver, Arc::clone(&services.clock), Arc::clone(&stats), &self.limits);
+        let (clock, entropy) = (Arc::clone(&services.clock), Arc::clone(&services.entropy));
+        let courier = Courier::new(deliver, clock, entropy, Arc::clone(&stats), &self.limits);
         let shared = Arc::new(Shared::new(self.limits, stats, services, source, Arc::new(management.control.clone())));
+        self.snapshots.hold(Arc::clone(&shared));
         let databases = management.databases.clone();
-        let ledger = |database| Arc::new(database) as Arc<dyn Ledger>;
+        let ledger = |(url, database): (Option<Secret<String>>, Database)| {
+            (Place::at(url.as_ref()), Arc::new(database) as Arc<dyn Ledger>)
+        };
         let plan = Plan {
             shared: Arc::clone(&shared),
             hashing: self.hashing,

@@ -26,7 +26,11 @@ pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     pub(crate) fn count(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
     }
 
     pub(crate) fn read(&self) -> u64 {
@@ -54,6 +58,9 @@ pub(crate) struct Stats {
     pub(crate) delivered: Counter,
     pub(crate) delivery_retries: Counter,
     pub(crate) deliveries_dead: Counter,
+    pub(crate) outbox_pending: Gauge,
+    pub(crate) outbox_dead: Gauge,
+    pub(crate) swept: Counter,
 }
 
 /// A reading of the runtime's counters.
@@ -97,6 +104,12 @@ pub struct RuntimeStats {
     pub delivery_retries: u64,
     /// Outbox rows given up.
     pub deliveries_dead: u64,
+    /// Outbox rows that wait to be delivered, as counted last.
+    pub outbox_pending: u64,
+    /// Outbox rows that were given up and are still there, as counted last.
+    pub outbox_dead: u64,
+    /// Expired rows removed.
+    pub swept: u64,
 }
 
 impl Stats {
@@ -122,6 +135,9 @@ impl Stats {
             delivered: self.delivered.read(),
             delivery_retries: self.delivery_retries.read(),
             deliveries_dead: self.deliveries_dead.read(),
+            outbox_pending: self.outbox_pending.read(),
+            outbox_dead: self.outbox_dead.read(),
+            swept: self.swept.read(),
         }
     }
 }

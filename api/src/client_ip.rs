@@ -1,4 +1,4 @@
-//! Whose address a request comes from. A forwarded header is a claim: it counts only when the peer that sends it is one of
+//! Whose address a request comes from, and over what. A forwarded header is a claim: it counts only when the peer that sends it is one of
 //! the operator's proxies, and then what the nearest untrusted hop claims (`contract/core.md` §1.4, `--trusted-proxies`).
 
 use std::net::{IpAddr, SocketAddr};
@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 const SB_FORWARDED_FOR: &str = "sb-forwarded-for";
 const FORWARDED_FOR: &str = "x-forwarded-for";
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// The client's address. `None` when a trusted proxy gave no valid one, or no peer is known at all.
 pub(crate) fn of(
@@ -24,6 +25,13 @@ pub(crate) fn of(
         return Some(address);
     }
     forwarded(headers, trusted)
+}
+
+/// Whether the client came over https, as one of the operator's proxies says: what strangers say does not count.
+pub(crate) fn over_https(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> bool {
+    let told = || Some(headers.get(FORWARDED_PROTO)?.to_str().ok()?.split(',').next()?.trim());
+    peer.is_some_and(|peer| is_trusted(peer.to_canonical(), trusted))
+        && told().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
 }
 
 fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
@@ -111,6 +119,18 @@ mod tests {
             assert_eq!(client(Some(PROXY), &[("x-forwarded-for", value)], false), expected, "{value}");
         }
         assert_eq!(client(Some("::1"), &[], true), None);
+    }
+
+    #[test]
+    fn https_is_what_a_trusted_proxy_says() {
+        let https = |peer: &str, proto: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(FORWARDED_PROTO, HeaderValue::from_static(proto));
+            over_https(Some(peer.parse().unwrap()), &headers, &["10.0.0.0/8".parse().unwrap()])
+        };
+        assert!(https(PROXY, "https") && https(PROXY, "HTTPS, http"));
+        assert!(!https(PROXY, "http") && !https("203.0.113.9", "https"));
+        assert!(!over_https(Some(PROXY.parse().unwrap()), &HeaderMap::new(), &["10.0.0.0/8".parse().unwrap()]));
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Cors {
         let wanted = request.get(ACCESS_CONTROL_REQUEST_HEADERS).filter(|value| !value.is_empty());
         let origin = request.get(ORIGIN).filter(|origin| !origin.is_empty());
         if let (Some(origin), Some(method)) = (origin, method)
-            && allows_method(method)
+            && method.to_str().is_ok_and(allows_method)
             && wanted.is_none_or(allows_headers)
             && let Some(allowed) = self.allowed(origin)
         {
@@ -91,7 +91,7 @@ impl Cors {
     pub(crate) fn apply(&self, response: &mut HeaderMap, method: &Method, origin: Option<&HeaderValue>) {
         response.append(VARY, HeaderValue::from_static("Origin"));
         let Some(origin) = origin.filter(|origin| !origin.is_empty()) else { return };
-        if METHODS.contains(&method.as_str())
+        if allows_method(method.as_str())
             && let Some(allowed) = self.allowed(origin)
         {
             self.grant(response, allowed);
@@ -102,11 +102,12 @@ impl Cors {
 
 /// Whether a request asks for permission rather than for an answer.
 pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
-    *method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+    *method == Method::OPTIONS && headers.get(ACCESS_CONTROL_REQUEST_METHOD).is_some_and(|method| !method.is_empty())
 }
 
-fn allows_method(method: &HeaderValue) -> bool {
-    method.to_str().is_ok_and(|method| METHODS.iter().any(|known| known.eq_ignore_ascii_case(method)))
+/// Methods are written in capitals (RFC 9110 §9.1). `OPTIONS` is always allowed, as recorded.
+fn allows_method(method: &str) -> bool {
+    method == Method::OPTIONS.as_str() || METHODS.contains(&method)
 }
 
 fn allows_headers(wanted: &HeaderValue) -> bool {
@@ -168,10 +169,28 @@ mod tests {
     }
 
     #[test]
+    fn headers_are_granted_in_any_case_and_with_blanks() {
+        for headers in ["Authorization , CONTENT-TYPE", "apikey,authorization,content-type", " x-client-info,"] {
+            let granted = preflight(&Cors::default(), "https://shop.example.com", "POST", headers);
+            assert!(granted.contains(&"access-control-allow-methods: POST".to_owned()), "{headers}: {granted:?}");
+        }
+    }
+
+    #[test]
+    fn a_preflight_names_a_method() {
+        let asks = |method: Option<&'static str>| {
+            let wanted = method.map(|method| (ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static(method)));
+            is_preflight(&Method::OPTIONS, &wanted.into_iter().collect())
+        };
+        assert!(asks(Some("POST")) && !asks(Some("")) && !asks(None));
+    }
+
+    #[test]
     fn a_refused_preflight_is_204_without_permissions() {
         for (origin, method, headers) in [
             ("https://shop.example.com", "POST", "x-unknown-header"),
             ("https://shop.example.com", "TRACE", "apikey"),
+            ("https://shop.example.com", "post", "apikey"),
             ("", "POST", "apikey"),
         ] {
             assert_eq!(preflight(&Cors::default(), origin, method, headers), REFUSED, "{origin} {method} {headers}");
@@ -213,5 +232,6 @@ mod tests {
             ]
         );
         assert_eq!(answer(Method::HEAD, Some("https://a.co")), ["vary: Origin"]);
+        assert_eq!(answer(Method::OPTIONS, Some("https://a.co"))[0], "access-control-allow-origin: *");
     }
 }

@@ -1,9 +1,12 @@
 //! A request as its handler sees it: which project it is for, who asks, and how long there is time.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use actors::Operation;
 use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri};
+use domain::captcha::Proof;
+use domain::first_checks::{self, Endpoint};
 use domain::ids::ProjectRef;
 use domain::refusal::Refusal;
 use domain::request::{Bearer, Caller};
@@ -28,6 +31,7 @@ use crate::state::ApiState;
 pub(crate) struct Edge {
     state: ApiState,
     project: ProjectRef,
+    facts: Arc<Facts>,
     caller: Caller,
     deadline: Instant,
     /// The bearer token, where there is a well-formed one.
@@ -64,8 +68,89 @@ impl Edge {
     /// Refuses a body that is no JSON object. A form counts as an empty body: the contract has it read as a form before
     /// the handler sees it (`contract/core.md` §1.2).
     pub(crate) fn object(&self) -> Result<Object, Failure> {
-        let bytes = if self.form { &[][..] } else { self.body()? };
-        Ok(Object::parse(bytes)?)
+        Ok(Object::parse(self.unless_form()?)?)
+    }
+
+    /// The body as it came, empty where it is a form.
+    ///
+    /// # Errors
+    /// As [`Edge::body`].
+    pub(crate) fn unless_form(&self) -> Result<&[u8], Failure> {
+        if self.form { Ok(&[]) } else { self.body() }
+    }
+
+    /// The fields of a body that may be a form or a JSON object.
+    ///
+    /// # Errors
+    /// As [`Edge::object`], and for a form that is no text.
+    pub(crate) fn form_or_object(&self) -> Result<Object, Failure> {
+        if !self.form {
+            return self.object();
+        }
+        Ok(self.form()?.into_object()?)
+    }
+
+    /// The fields of a form.
+    ///
+    /// # Errors
+    /// Refuses a body that is too long, broken, stalled, or no text.
+    pub(crate) fn form(&self) -> Result<Query, Failure> {
+        let text = std::str::from_utf8(self.body()?).map_err(|_| Refusal::UnreadableText)?;
+        Ok(Query::parse(text))
+    }
+
+    /// What `fields` and the headers hold for the captcha check.
+    pub(crate) fn captcha(&self, fields: &Object) -> Proof {
+        let token = fields.captcha_token();
+        Proof { malformed: token.is_err(), token: token.unwrap_or_default(), bearer: self.bearer.clone() }
+    }
+
+    /// Reads the body of an endpoint that checks something before it decodes: where the body cannot be decoded, that is
+    /// what decides first.
+    ///
+    /// # Errors
+    /// What those checks refuse, else what is wrong with the body.
+    pub(crate) async fn decode<T>(
+        &self,
+        endpoint: Endpoint,
+        object: Result<Object, Failure>,
+        fields: impl FnOnce(&mut Object) -> Result<T, Refusal>,
+    ) -> Result<T, Failure> {
+        let (captcha, failure) = match object {
+            Err(failure) => (None, failure),
+            Ok(mut object) => {
+                let captcha = self.captcha(&object);
+                match fields(&mut object) {
+                    Ok(decoded) => return Ok(decoded),
+                    Err(refusal) => (Some(captcha), refusal.into()),
+                }
+            }
+        };
+        let gate = if endpoint == Endpoint::UserUpdate { Gate::User } else { Gate::Open };
+        gate.pass(self).await?;
+        self.ask(first_checks::Request { endpoint, captcha }).await?;
+        Err(failure)
+    }
+
+    /// Puts `target` in the place of what the request itself says about where to return to.
+    pub(crate) fn return_to(&mut self, target: &str) {
+        self.caller.redirect_candidates = vec![target.to_owned()];
+    }
+
+    /// What the edge knows of the project.
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The name the project's operator gave it; `None` where it cannot be read now.
+    pub(crate) async fn project_name(&self) -> Option<String> {
+        match self.state.runtime().name(&self.project).await {
+            Ok(name) => Some(name).filter(|name| !name.is_empty()),
+            Err(failure) => {
+                tracing::debug!(%failure, "the project's name is not known");
+                None
+            }
+        }
     }
 
     /// The fields of a body behind `gate`: an invalid token is refused before an invalid body.
@@ -105,6 +190,7 @@ impl FromRequestParts<ApiState> for Edge {
         Ok(Self {
             state: state.clone(),
             project: entered.project.clone(),
+            facts: Arc::clone(&entered.facts),
             caller: caller(&parts.headers, &query, peer, &entered.facts, state, observed.request_id())?,
             deadline: observed.deadline(),
             bearer: bearer(&parts.headers),
@@ -139,9 +225,11 @@ fn caller(
         let value = headers.get(name).map(|value: &http::HeaderValue| std::str::from_utf8(value.as_bytes()));
         value.transpose().map(|text| text.filter(|text| !text.is_empty()).map(str::to_owned))
     };
-    let ip = client_ip::of(peer.map(|peer| peer.ip()), headers, state.trusted_proxies(), facts.sb_forwarded_for);
+    let peer = peer.map(|peer| peer.ip().to_canonical());
+    let client = client_ip::of(peer, headers, state.trusted_proxies(), facts.sb_forwarded_for);
     Ok(Caller {
-        ip: ip.map(|ip| ip.to_string()),
+        ip: client.or(peer).map(|address| address.to_string()),
+        counted: client.map(|address| address.to_string()),
         user_agent: headers
             .get(USER_AGENT)
             .map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned())

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use domain::refusal::Refusal;
+use domain::refusal::{DatabaseError, Refusal};
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 use serde::Serialize;
@@ -119,6 +119,7 @@ pub(crate) enum ApiVersion {
 
 const VERSION: HeaderName = HeaderName::from_static("x-supabase-api-version");
 const ERROR_CODE: HeaderName = HeaderName::from_static("x-sb-error-code");
+const ROTATED: HeaderName = HeaderName::from_static("sb-auth-refresh-token-rotated");
 const DATED: HeaderValue = HeaderValue::from_static("2024-01-01");
 
 impl ApiVersion {
@@ -203,16 +204,7 @@ struct Told<'a> {
 fn write(failure: &Failure, version: ApiVersion, request_id: &str) -> Response {
     let plain = |status, code, message| Told { status, code, message, reasons: None, of_contract: true };
     match failure {
-        Failure::Refused(refusal) => {
-            let wire = refusal.wire();
-            let reasons = match refusal {
-                Refusal::WeakPassword(weak) => Some(weak.reasons.iter().map(|reason| reason.as_str()).collect()),
-                _ => None,
-            };
-            let told =
-                Told { status: wire.status, code: wire.code, message: &wire.message, reasons, of_contract: true };
-            body(&told, version, request_id)
-        }
+        Failure::Refused(refusal) => refused(refusal, version, request_id),
         Failure::UnknownProject => body(&plain(404, "project_not_found", "Project not found"), version, request_id),
         Failure::ApiKey(fault) => api_key(*fault),
         Failure::Overloaded { retry_after } | Failure::Unavailable { retry_after, .. } => {
@@ -254,6 +246,28 @@ fn write(failure: &Failure, version: ApiVersion, request_id: &str) -> Response {
     }
 }
 
+fn refused(refusal: &Refusal, version: ApiVersion, request_id: &str) -> Response {
+    let wire = refusal.wire();
+    let reasons = match refusal {
+        Refusal::WeakPassword(weak) => Some(weak.reasons.iter().map(|reason| reason.as_str()).collect()),
+        _ => None,
+    };
+    let told = Told { status: wire.status, code: wire.code, message: &wire.message, reasons, of_contract: true };
+    let mut response = match refusal {
+        Refusal::HookRaised(raised, _) if version == ApiVersion::Legacy => {
+            raised_body(raised).unwrap_or_else(|| body(&told, version, request_id))
+        }
+        _ => body(&told, version, request_id),
+    };
+    if *refusal == Refusal::RefreshSessionEnded {
+        response.headers_mut().insert(ROTATED, HeaderValue::from_static("true"));
+    }
+    match refusal.retry_after() {
+        Some(seconds) => with_retry_after(response, Duration::from_secs(seconds)),
+        None => response,
+    }
+}
+
 fn body(told: &Told<'_>, version: ApiVersion, request_id: &str) -> Response {
     #[derive(Serialize)]
     struct Reasons<'a> {
@@ -279,29 +293,57 @@ fn body(told: &Told<'_>, version: ApiVersion, request_id: &str) -> Response {
         weak_password: Option<Reasons<'a>>,
     }
 
-    let status = StatusCode::from_u16(told.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    // Hooks choose their own status; one that ends no request is no answer.
+    let status = StatusCode::from_u16(told.status).ok().filter(|status| !status.is_informational());
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let code = if told.code.is_empty() { filler(status) } else { told.code };
     let weak_password = told.reasons.as_deref().map(|reasons| Reasons { reasons });
     let weak = weak_password.is_some();
     let mut response = match version {
         ApiVersion::Legacy => {
-            let error_id = Some(request_id).filter(|id| told.of_contract && told.status >= 500 && !id.is_empty());
-            let Told { code: error_code, message: msg, .. } = *told;
-            json_body(status, &Legacy { code: told.status, error_code, msg, error_id, weak_password })
+            let error_id = Some(request_id).filter(|id| told.of_contract && status.is_server_error() && !id.is_empty());
+            let (error_code, msg) = (code, told.message);
+            json_body(status, &Legacy { code: status.as_u16(), error_code, msg, error_id, weak_password })
         }
         ApiVersion::Dated => {
-            let mut response = json_body(status, &Dated { code: told.code, message: told.message, weak_password });
+            let mut response = json_body(status, &Dated { code, message: told.message, weak_password });
             response.headers_mut().insert(VERSION, DATED);
             response
         }
     };
-    // The contract leaves the header out for weak passwords in the dated shape.
+    // The contract leaves the header out for weak passwords in the dated shape, and for codes that were filled in.
     if told.of_contract
+        && !told.code.is_empty()
         && !(weak && version == ApiVersion::Dated)
         && let Ok(code) = HeaderValue::from_str(told.code)
     {
         response.headers_mut().insert(ERROR_CODE, code);
     }
     response
+}
+
+/// What a function of the project's database raised, in the database's words; `None` where those stay with us.
+fn raised_body(raised: &DatabaseError) -> Option<Response> {
+    #[derive(Serialize)]
+    struct Raised<'a> {
+        code: &'a str,
+        message: &'a str,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        hint: &'a str,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        detail: &'a str,
+    }
+
+    let status = StatusCode::from_u16(raised.shown_with()?).ok()?;
+    let DatabaseError { code, message, detail, hint } = raised;
+    let mut response = json_body(status, &Raised { code, message, hint, detail });
+    response.headers_mut().insert(ERROR_CODE, HeaderValue::from_static("unexpected_failure"));
+    Some(response)
+}
+
+/// The code of an error that came without one (`contract/core.md` §2.1).
+fn filler(status: StatusCode) -> &'static str {
+    if status == StatusCode::INTERNAL_SERVER_ERROR { "unexpected_failure" } else { "unknown" }
 }
 
 /// The body of gateways and of the Management API.

@@ -95,12 +95,17 @@ mod tests {
                 api_key_in_query: true,
                 block_secret_key_in_browser: true,
                 hsts_max_age: 0,
+                site_host: "localhost".to_owned(),
                 mailbox: true,
             })
         }
 
         async fn id(&self, _: &ProjectRef) -> Result<ProjectId, Failure> {
             Err(Failure::UnknownProject)
+        }
+
+        async fn name(&self, project: &ProjectRef) -> Result<String, Failure> {
+            Ok(project.to_string())
         }
 
         async fn project_of_api_key(&self, key: &Secret<String>) -> Result<Option<ProjectRef>, Failure> {

@@ -8,7 +8,8 @@ use http::StatusCode;
 
 use crate::auth::gate::Gate;
 use crate::auth::{
-    admin_users, health, jwks, logout, openid, sessions, settings, signup, token, user_read, user_update, verify,
+    admin_users, audit_log, generate_link, health, introspect, invite, jwks, logout, magic_link, openid, otp,
+    reauthenticate, recover, resend, sessions, settings, signup, token, user_delete, user_read, user_update, verify,
 };
 use crate::edge::Edge;
 use crate::failure::Failure;
@@ -16,6 +17,7 @@ use crate::layers::{enter, observe};
 use crate::mail;
 use crate::management;
 use crate::metrics;
+use crate::output::confirm_page;
 use crate::state::ApiState;
 
 /// The public listener: the projects' auth APIs, `/livez` and `/readyz`.
@@ -58,7 +60,10 @@ fn operator(state: &ApiState) -> Router<ApiState> {
 /// A project's auth API, relative to `/auth/v1`. A path that the contract mounts as a group is served with a trailing slash
 /// too (`contract/core.md` §1.1).
 fn auth() -> Router<ApiState> {
-    let user = || only(Gate::User, "GET, PUT").get(user_read::handle).put(user_update::handle);
+    let user = || {
+        let methods = only(Gate::User, "DELETE, GET, PUT").get(user_read::handle);
+        methods.put(user_update::handle).delete(user_delete::handle)
+    };
     let users = || only(Gate::Admin, "GET, POST").get(admin_users::list).post(admin_users::create);
     let one_user = || {
         let methods = only(Gate::Admin, "DELETE, GET, PUT").get(admin_users::get);
@@ -70,26 +75,41 @@ fn auth() -> Router<ApiState> {
     };
     let signup = || only(Gate::Open, "POST").post(signup::handle);
     let verify = || only(Gate::Open, "GET, POST").get(verify::link).post(verify::handle);
+    let reauthenticate = || only(Gate::User, "GET").get(reauthenticate::handle);
+    let audit = || only(Gate::Admin, "GET").get(audit_log::list);
     Router::new()
         .route("/health", only(Gate::Open, "GET").get(health::handle))
         .route("/settings", only(Gate::Open, "GET").get(settings::handle))
         .route("/signup", signup())
         .route("/signup/", signup())
         .route("/token", only(Gate::Open, "POST").post(token::handle))
+        .route("/otp", only(Gate::Open, "POST").post(otp::handle))
+        .route("/magiclink", only(Gate::Open, "POST").post(magic_link::handle))
+        .route("/recover", only(Gate::Open, "POST").post(recover::handle))
+        .route("/resend", only(Gate::Open, "POST").post(resend::handle))
         .route("/verify", verify())
         .route("/verify/", verify())
+        .route("/verify/confirm", only(Gate::Open, "POST").post(verify::confirm))
+        .route("/verify/confirm.css", only(Gate::Open, "GET").get(confirm_page::style))
+        .route("/reauthenticate", reauthenticate())
+        .route("/reauthenticate/", reauthenticate())
         .route("/user", user())
         .route("/user/", user())
         .route("/user/{*rest}", nothing(Gate::User))
         .route("/logout", only(Gate::User, "POST").post(logout::handle))
         .route("/sessions", only(Gate::User, "GET").get(sessions::list))
         .route("/sessions/{id}", only(Gate::User, "DELETE").delete(sessions::end))
+        .route("/invite", only(Gate::Admin, "POST").post(invite::handle))
         .route("/admin/users", users())
         .route("/admin/users/", users())
         .route("/admin/users/{id}", one_user())
         .route("/admin/users/{id}/", one_user())
         .route("/admin/users/{id}/sessions", user_sessions())
         .route("/admin/users/{id}/sessions/{session}", only(Gate::Admin, "DELETE").delete(sessions::admin_end_one))
+        .route("/admin/generate_link", only(Gate::Admin, "POST").post(generate_link::handle))
+        .route("/admin/audit", audit())
+        .route("/admin/audit/", audit())
+        .route("/admin/introspect", only(Gate::Admin, "POST").post(introspect::handle))
         .route("/admin", nothing(Gate::Admin))
         .route("/admin/", nothing(Gate::Admin))
         .route("/admin/{*rest}", nothing(Gate::Admin))

@@ -11,8 +11,8 @@ use domain::project::Profile;
 use domain::request::Caller;
 use domain::secret::Secret;
 use domain::{
-    admin_users, audit_log, generate_link, introspect, invite, logout, magic_link, otp, pkce, reauthenticate, recover,
-    refresh, resend, sessions, sign_in, signup, user_delete, user_read, user_update, verify,
+    admin_users, audit_log, first_checks, generate_link, introspect, invite, logout, magic_link, otp, pkce,
+    reauthenticate, recover, refresh, resend, sessions, sign_in, signup, user_delete, user_read, user_update, verify,
 };
 use tokio::time::Instant;
 
@@ -55,6 +55,12 @@ pub trait Projects: Send + Sync + 'static {
     /// [`Failure::UnknownProject`] where there is none.
     async fn id(&self, project: &ProjectRef) -> Result<ProjectId, Failure>;
 
+    /// The name the project's operator gave it.
+    ///
+    /// # Errors
+    /// [`Failure::UnknownProject`] where there is none.
+    async fn name(&self, project: &ProjectRef) -> Result<String, Failure>;
+
     /// The project a new-style API key belongs to.
     async fn project_of_api_key(&self, key: &Secret<String>) -> Result<Option<ProjectRef>, Failure>;
 
@@ -85,6 +91,7 @@ runtime! {
     admin_users::Update,
     audit_log::List,
     Document,
+    first_checks::Request,
     generate_link::Request,
     introspect::Request,
     invite::Request,
@@ -126,6 +133,8 @@ pub struct Facts {
     pub hsts_max_age: i64,
     /// Its mails stay in the development mailbox.
     pub mailbox: bool,
+    /// The host of its site, as pages show it.
+    pub site_host: String,
 }
 
 impl Facts {
@@ -139,6 +148,7 @@ impl Facts {
             block_secret_key_in_browser: policy.block_secret_key_in_browser,
             hsts_max_age: policy.hsts_max_age,
             mailbox: policy.smtp.is_none(),
+            site_host: domain::redirect::host(&policy.site_url),
         }
     }
 }
@@ -159,6 +169,10 @@ impl Projects for RuntimeHandle {
 
     async fn id(&self, project: &ProjectRef) -> Result<ProjectId, Failure> {
         Ok(self.manage().project(project).await?.project.id)
+    }
+
+    async fn name(&self, project: &ProjectRef) -> Result<String, Failure> {
+        Ok(self.manage().project(project).await?.project.name)
     }
 
     async fn project_of_api_key(&self, key: &Secret<String>) -> Result<Option<ProjectRef>, Failure> {

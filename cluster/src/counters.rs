@@ -140,6 +140,11 @@ impl Log {
         now - window - oldest
     }
 
+    /// The counted events.
+    pub(crate) fn events(&self) -> impl Iterator<Item = i64> + '_ {
+        self.0.iter().copied()
+    }
+
     /// When the last event leaves the window.
     pub(crate) fn ends_at(&self, window: i64) -> i64 {
         self.0.back().map_or(i64::MIN, |at| at + window)

@@ -4,6 +4,8 @@
 //! again, and a counter limits. So every call may fail with [`Unavailable`], at once rather than late, and a caller
 //! goes on without the answer. Everything is keyed by project id.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use domain::secret::Secret;
@@ -52,6 +54,16 @@ impl Cluster {
             bus: Arc::new(in_process::LocalBus::default()),
             counters: Arc::new(in_process::LocalCounters::default()),
         }
+    }
+
+    /// [`Cluster::in_process`] whose sliding logs outlive the process in the file `path`: who has used up his guesses
+    /// gets no new ones by a restart. One process at a time may have the file.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn in_process_kept(path: &Path) -> io::Result<Self> {
+        let counters = Arc::new(in_process::LocalCounters::kept(path)?);
+        Ok(Self { counters, ..Self::in_process() })
     }
 
     /// The services over the Redis server at `url`: `redis://` or `rediss://` (TLS, certificates checked against the

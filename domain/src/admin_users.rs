@@ -2,15 +2,17 @@
 
 use uuid::Uuid;
 
-use crate::config::Policy;
 use crate::ids::UserId;
-use crate::pagination::Paged;
+use crate::pagination::{Cursor, Paged, Stretch};
 use crate::refusal::Refusal;
 use crate::request::Bearer;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 use crate::user::{Metadata, User};
 use crate::{email, go_duration, password, phone};
+
+/// The most characters of an audience and of a role.
+const LONGEST_NAME: usize = 255;
 
 /// `GET /admin/users`.
 #[derive(Clone, Debug)]
@@ -21,19 +23,46 @@ pub struct List {
     pub page: Option<String>,
     /// See `page`.
     pub per_page: Option<String>,
+    /// The stretch that is asked for instead of a page.
+    pub stretch: Option<Stretch>,
     /// Every `sort` parameter as given.
     pub sort: Vec<String>,
     /// The `filter` parameter, empty when absent.
     pub filter: String,
 }
 
-/// A page of users of one audience.
+/// Some of the users of one audience.
 #[derive(Clone, Debug)]
 pub struct Listing {
     /// The request's audience.
     pub aud: String,
-    /// The page; identities and factors are not loaded.
-    pub users: Paged<User>,
+    /// The users; identities and factors are not loaded.
+    pub users: Users,
+}
+
+/// What was asked for of the list.
+#[derive(Clone, Debug)]
+pub enum Users {
+    /// A page by number.
+    Page(Paged<User>),
+    /// A stretch.
+    Stretch {
+        /// Its users.
+        items: Vec<User>,
+        /// What the next stretch begins behind; `None` at the end.
+        next: Option<Cursor>,
+    },
+}
+
+impl Users {
+    /// The first `limit` of `items`, which were looked up with one more to see whether there is a next stretch.
+    pub fn stretch(mut items: Vec<User>, limit: u64) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(|last| Cursor { created_at: last.created_at, id: last.id });
+        Self::Stretch { items, next }
+    }
 }
 
 /// `GET /admin/users/{id}`. Answers a `User`.
@@ -104,6 +133,15 @@ pub struct Delete {
     /// Keep an unusable row.
     pub soft: bool,
 }
+
+impl Attributes {
+    /// Whether a user who is made of these shows no metadata at all, not even an empty object: an imported hash without
+    /// metadata and nothing that is noted there (§17.3).
+    pub fn leaves_metadata_null(&self) -> bool {
+        !self.password_hash.expose().is_empty() && self.user_metadata.is_none() && !self.email_confirm
+    }
+}
+
 /// What is left to know of a user that is to be made, once its attributes are in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatePlan {
@@ -113,22 +151,36 @@ pub struct CreatePlan {
     pub banned_until: Option<Timestamp>,
 }
 
-/// Checks the attributes of a new user after its contacts (§17.3 steps 4, 7 and 8). The password's strength is the
-/// admin's business, its length is not.
+/// Checks the password of a new user (§17.3 step 4). Its strength is the admin's business, its length is not.
+///
+/// # Errors
+/// A hash beside it; more than can be hashed.
+pub fn check_password(attributes: &Attributes) -> Result<(), Refusal> {
+    let Some(password) = &attributes.password else { return Ok(()) };
+    if !attributes.password_hash.expose().is_empty() {
+        return Err(Refusal::AdminPasswordOrHash);
+    }
+    password::check_limits(password.expose())
+}
+
+/// Checks what is left of a new user's attributes (§17.3 steps 7 and 8).
 ///
 /// # Errors
 /// The first check that fails.
 pub fn check_create(attributes: &Attributes, now: Timestamp) -> Result<CreatePlan, Refusal> {
-    let hash_given = !attributes.password_hash.expose().is_empty();
-    if let Some(password) = &attributes.password {
-        if hash_given {
-            return Err(Refusal::AdminPasswordOrHash);
-        }
-        password::check_limits(password.expose())?;
-    }
     let id = wanted_id(&attributes.id)?;
     let banned_until = ban(&attributes.ban_duration, now)?.flatten();
+    check_names(attributes)?;
     Ok(CreatePlan { id, banned_until })
+}
+
+/// The names that the schema bounds.
+fn check_names(attributes: &Attributes) -> Result<(), Refusal> {
+    let long = |text: &str| text.chars().count() > LONGEST_NAME;
+    match [("aud", &attributes.aud), ("role", &attributes.role)].into_iter().find(|(_, text)| long(text)) {
+        Some((name, _)) => Err(Refusal::TextTooLong(name)),
+        None => Ok(()),
+    }
 }
 
 fn wanted_id(text: &str) -> Result<Option<UserId>, Refusal> {
@@ -162,20 +214,19 @@ pub struct UpdatePlan {
     pub banned_until: Option<Option<Timestamp>>,
 }
 
-/// Checks the attributes of a change (§17.5). An empty password is too short, not absent.
+/// Checks the attributes of a change (§17.5) but for the password, whose strength takes asking others. An empty password
+/// is too short, not absent.
 ///
 /// # Errors
 /// The first check that fails.
-pub fn check_update(attributes: &Attributes, policy: &Policy, now: Timestamp) -> Result<UpdatePlan, Refusal> {
+pub fn check_update(attributes: &Attributes, now: Timestamp) -> Result<UpdatePlan, Refusal> {
     let given = |text: &str, validate: fn(&str) -> Result<String, Refusal>| {
         if text.is_empty() { Ok(None) } else { validate(text).map(Some) }
     };
     let email = given(&attributes.email, email::validate)?;
     let phone = given(&attributes.phone, phone::validate)?;
     let banned_until = ban(&attributes.ban_duration, now)?;
-    if let Some(password) = &attributes.password {
-        password::accept(password.expose(), &policy.password)?;
-    }
+    check_names(attributes)?;
     Ok(UpdatePlan { email, phone, banned_until })
 }
 
@@ -204,7 +255,7 @@ pub fn sort_ascending(sort: &[String]) -> Result<bool, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{at, policy};
+    use crate::fixtures::{at, user};
 
     fn secret(text: &str) -> Secret<String> {
         Secret::new(text.to_owned())
@@ -213,22 +264,36 @@ mod tests {
     #[test]
     fn create_takes_a_weak_password_but_not_one_that_cannot_be_hashed_whole() {
         let with = |password: &str| Attributes { password: Some(secret(password)), ..Attributes::default() };
-        assert!(check_create(&with("x"), at(0)).is_ok());
-        assert_eq!(check_create(&with(&"x".repeat(73)), at(0)), Err(Refusal::PasswordTooLong));
-        assert_eq!(check_create(&with("a\0"), at(0)), Err(Refusal::UnreadableText));
+        assert!(check_password(&with("x")).is_ok());
+        assert_eq!(check_password(&with(&"x".repeat(73))), Err(Refusal::PasswordTooLong));
+        assert_eq!(check_password(&with("a\0")), Err(Refusal::UnreadableText));
     }
 
     #[test]
-    fn password_and_hash_exclude_each_other_before_the_id_is_read() {
-        let attributes = Attributes {
-            password: Some(secret("")),
-            password_hash: secret("$2a$10$x"),
-            id: "abc".to_owned(),
-            ..Attributes::default()
-        };
-        assert_eq!(check_create(&attributes, at(0)), Err(Refusal::AdminPasswordOrHash));
-        let without = Attributes { password: None, ..attributes };
-        assert_eq!(check_create(&without, at(0)), Err(Refusal::AdminIdMalformed));
+    fn password_and_hash_exclude_each_other() {
+        let attributes =
+            Attributes { password: Some(secret("")), password_hash: secret("$2a$10$x"), ..Attributes::default() };
+        assert_eq!(check_password(&attributes), Err(Refusal::AdminPasswordOrHash));
+        assert_eq!(check_password(&Attributes { password: None, ..attributes }), Ok(()));
+    }
+
+    #[test]
+    fn an_import_without_metadata_shows_none() {
+        let import = Attributes { password_hash: secret("$2a$10$x"), ..Attributes::default() };
+        assert!(import.leaves_metadata_null());
+        assert!(!Attributes { email_confirm: true, ..import.clone() }.leaves_metadata_null());
+        assert!(!Attributes { user_metadata: Some(Metadata::new()), ..import.clone() }.leaves_metadata_null());
+        assert!(!Attributes { password_hash: Secret::default(), ..import }.leaves_metadata_null());
+    }
+
+    #[test]
+    fn names_have_the_length_of_the_schema() {
+        let role = |length: usize| Attributes { role: "r".repeat(length), ..Attributes::default() };
+        assert!(check_create(&role(255), at(0)).is_ok() && check_update(&role(255), at(0)).is_ok());
+        assert_eq!(check_create(&role(256), at(0)), Err(Refusal::TextTooLong("role")));
+        assert_eq!(check_update(&role(256), at(0)), Err(Refusal::TextTooLong("role")));
+        let aud = Attributes { aud: "a".repeat(256), ..Attributes::default() };
+        assert_eq!(check_create(&aud, at(0)), Err(Refusal::TextTooLong("aud")));
     }
 
     #[test]
@@ -251,25 +316,33 @@ mod tests {
     }
 
     #[test]
-    fn updates_check_contacts_then_ban_then_password() {
+    fn updates_check_contacts_then_ban() {
         let mut attributes = Attributes {
             email: "nope".to_owned(),
             phone: "+0".to_owned(),
             ban_duration: "3d".to_owned(),
-            password: Some(secret("")),
             ..Attributes::default()
         };
-        let judged = |attributes: &Attributes| check_update(attributes, &policy(), at(0)).unwrap_err();
+        let judged = |attributes: &Attributes| check_update(attributes, at(0)).unwrap_err();
         assert_eq!(judged(&attributes), Refusal::EmailFormat);
         attributes.email = "A@B.co".to_owned();
         assert_eq!(judged(&attributes), Refusal::PhoneFormat);
         attributes.phone = String::new();
         assert!(matches!(judged(&attributes), Refusal::BanDuration(_)));
         attributes.ban_duration = String::new();
-        assert!(matches!(judged(&attributes), Refusal::WeakPassword(_)));
-        attributes.password = None;
-        let plan = check_update(&attributes, &policy(), at(0)).unwrap();
+        let plan = check_update(&attributes, at(0)).unwrap();
         assert_eq!(plan, UpdatePlan { email: Some("a@b.co".to_owned()), phone: None, banned_until: None });
+    }
+
+    #[test]
+    fn a_stretch_tells_where_the_next_one_begins() {
+        let users: Vec<User> = (0..3).map(|second| User { created_at: at(second), ..user() }).collect();
+        let stretch = |limit| match Users::stretch(users.clone(), limit) {
+            Users::Stretch { items, next } => (items.len(), next.map(|next| next.created_at)),
+            Users::Page(_) => panic!("a page"),
+        };
+        assert_eq!(stretch(2), (2, Some(at(1))));
+        assert_eq!(stretch(3), (3, None));
     }
 
     #[test]

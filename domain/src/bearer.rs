@@ -23,18 +23,45 @@ fn text<'a>(claims: &'a Claims, name: &str) -> &'a str {
 /// # Errors
 /// The first such claim.
 pub fn check_types(claims: &Claims) -> Result<(), Refusal> {
-    let of_texts = |list: &[Value]| list.iter().all(Value::is_string);
-    let fits = |name: &str| match claims.get(name) {
-        None | Some(Value::Null | Value::String(_)) => true,
-        Some(Value::Array(list)) => name == "aud" && of_texts(list),
-        Some(_) => false,
-    };
-    match ["sub", "aud", "role", "session_id", "email", "phone"].into_iter().find(|name| !fits(name)) {
-        None => Ok(()),
-        Some(name) => {
-            Err(Refusal::BadJwt(format!("token is malformed: could not JSON decode claim: {name} has the wrong type")))
+    for (name, fits) in CLAIM_TYPES {
+        if claims.get(name).is_some_and(|value| !value.is_null() && !fits(value)) {
+            let detail = format!("token is malformed: could not JSON decode claim: {name} has the wrong type");
+            return Err(Refusal::BadJwt(detail));
         }
     }
+    Ok(())
+}
+
+/// Whether a claim has its type; null counts as absent.
+type Fits = fn(&Value) -> bool;
+
+/// The types of the claims of an access token (§8.2). Others may be anything.
+const CLAIM_TYPES: [(&str, Fits); 17] = [
+    ("sub", Value::is_string),
+    ("aud", is_text_or_texts),
+    ("role", Value::is_string),
+    ("session_id", Value::is_string),
+    ("email", Value::is_string),
+    ("phone", Value::is_string),
+    ("iss", Value::is_string),
+    ("exp", Value::is_number),
+    ("iat", Value::is_number),
+    ("nbf", Value::is_number),
+    ("aal", Value::is_string),
+    ("amr", is_list_of_methods),
+    ("app_metadata", Value::is_object),
+    ("user_metadata", Value::is_object),
+    ("is_anonymous", Value::is_boolean),
+    ("client_id", Value::is_string),
+    ("scope", Value::is_string),
+];
+
+fn is_text_or_texts(value: &Value) -> bool {
+    value.is_string() || value.as_array().is_some_and(|list| list.iter().all(Value::is_string))
+}
+
+fn is_list_of_methods(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| list.iter().all(|entry| entry.is_string() || entry.is_object()))
 }
 
 /// The user a token names, steps 3 and 4.
@@ -94,10 +121,12 @@ pub fn admit(claims: &Claims, user: Option<&User>, found: Option<&Session>, now:
 
 fn alive<'a>(claims: &Claims, user: Option<&'a User>, found: Option<&Session>) -> Result<&'a User, Refusal> {
     let id = subject(claims)?;
-    let user = user.filter(|user| user.id == id && user.deleted_at.is_none()).ok_or(Refusal::BearerUserNotFound)?;
+    let user = user.filter(|user| user.id == id).ok_or(Refusal::BearerUserNotFound)?;
     let is = |wanted: SessionId| found.is_some_and(|found| found.id == wanted && found.user_id == id);
     match session(claims)? {
         Some(wanted) if !is(wanted) => Err(Refusal::BearerSessionNotFound),
+        // The row of a soft-deleted account is kept; its sessions are not.
+        _ if user.deleted_at.is_some() => Err(Refusal::BearerUserNotFound),
         _ => Ok(user),
     }
 }
@@ -185,8 +214,34 @@ mod tests {
 
     #[test]
     fn claims_of_another_type_make_the_token_malformed() {
-        for claims in [with("sub", json!(7)), with("aud", json!(3)), with("aud", json!([3])), with("role", json!([]))] {
-            assert!(matches!(subject(&claims), Err(Refusal::BadJwt(_))), "{claims:?}");
+        for (name, values) in [
+            ("sub", vec![json!(7)]),
+            ("aud", vec![json!(3), json!([3]), json!({})]),
+            ("role", vec![json!([])]),
+            ("session_id", vec![json!(1)]),
+            ("email", vec![json!(false)]),
+            ("phone", vec![json!(15550001111_i64)]),
+            ("iss", vec![json!(1)]),
+            ("exp", vec![json!("4102444800")]),
+            ("iat", vec![json!("0")]),
+            ("nbf", vec![json!([])]),
+            ("aal", vec![json!(2)]),
+            ("amr", vec![json!("password"), json!([1]), json!([null])]),
+            ("app_metadata", vec![json!("x"), json!([])]),
+            ("user_metadata", vec![json!(1)]),
+            ("is_anonymous", vec![json!("false"), json!(0)]),
+        ] {
+            for value in values {
+                let refused = subject(&with(name, value.clone()));
+                let detail = format!("token is malformed: could not JSON decode claim: {name} has the wrong type");
+                assert_eq!(refused, Err(Refusal::BadJwt(detail)), "{name} {value}");
+            }
+            if name != "sub" {
+                assert_eq!(subject(&with(name, Value::Null)), Ok(user().id), "{name}");
+            }
+        }
+        for amr in [json!([]), json!(["password"]), json!([{ "method": "password" }, "otp"])] {
+            assert_eq!(subject(&with("amr", amr)), Ok(user().id));
         }
     }
 
@@ -223,6 +278,11 @@ mod tests {
         let mut deleted = user();
         deleted.deleted_at = Some(at(0));
         assert_eq!(admit(&full(), Some(&deleted), Some(&open()), at(0)), Err(Refusal::BearerUserNotFound));
+        assert_eq!(
+            admit(&with("session_id", json!(null)), Some(&deleted), None, at(0)),
+            Err(Refusal::BearerUserNotFound)
+        );
+        assert_eq!(admit(&full(), Some(&deleted), None, at(0)), Err(Refusal::BearerSessionNotFound));
     }
 
     #[test]

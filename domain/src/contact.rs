@@ -50,10 +50,40 @@ impl Contact {
     }
 }
 
+/// Whether a project that writes to `listed` addresses only (lower case; none = to all) writes to `email`. What stands
+/// behind a `+` is a label of the owner's (`contract/core.md` §18.1).
+pub fn is_authorised(email: &str, listed: &[String]) -> bool {
+    let email = crate::email::normalise(email);
+    let without_label = email.split_once('@').map(|(local, domain)| {
+        let name = local.split_once('+').map_or(local, |(name, _)| name);
+        format!("{name}@{domain}")
+    });
+    listed.is_empty() || listed.contains(&email) || without_label.is_some_and(|bare| listed.contains(&bare))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fixtures::{at, user};
+
+    #[test]
+    fn a_listed_address_gets_mail_under_every_label() {
+        let listed = ["a@b.co".to_owned(), "c+d@b.co".to_owned()];
+        for (email, authorised) in [
+            ("a@b.co", true),
+            ("A@B.co", true),
+            ("a+x@b.co", true),
+            ("a+x+y@b.co", true),
+            ("c+d@b.co", true),
+            ("c@b.co", false),
+            ("a@b.co.uk", false),
+            ("a@x+b.co", false),
+            ("nobody", false),
+        ] {
+            assert_eq!(is_authorised(email, &listed), authorised, "{email}");
+            assert!(is_authorised(email, &[]));
+        }
+    }
 
     #[test]
     fn the_contact_that_signs_in_must_be_proven() {

@@ -1,5 +1,7 @@
 //! Hooks: places in a flow where the project is asked (`contract/platform.md` §4).
 
+pub mod claims;
+
 use crate::secret::Secret;
 
 /// Where a hook is called.
@@ -83,25 +85,41 @@ pub enum Target {
         /// Its name.
         function: String,
     },
+    /// Nothing that could be called: the hook is on, and fails whenever it would be asked.
+    Unusable,
 }
 
 impl Target {
-    /// Reads the two settings of a hook; `None` for a URI of no known scheme.
+    /// Reads the two settings of a hook; `None` for a URI of no known scheme. Schemes are known in upper and lower case.
     pub fn parse(uri: &str, secrets: &str) -> Option<Self> {
-        if let Some(rest) = uri.strip_prefix("pg-functions://") {
+        if let Some(rest) = function_path(uri) {
             let mut parts = rest.split('/').skip(1);
             let (schema, function) = (parts.next()?.to_owned(), parts.next()?.to_owned());
             return Some(Self::Function { uri: uri.to_owned(), schema, function });
         }
-        if !uri.starts_with("https:") && !uri.starts_with("http:") {
-            return None;
-        }
+        after_scheme(uri, "https:").or_else(|| after_scheme(uri, "http:"))?;
         let secrets = secrets.split('|').filter(|secret| !secret.is_empty());
         Some(Self::Http(HttpHook {
             uri: uri.to_owned(),
             secrets: secrets.map(|secret| Secret::new(secret.to_owned())).collect(),
         }))
     }
+}
+
+/// `<database>/<schema>/<function>` of a URI that names a function.
+pub(crate) fn function_path(uri: &str) -> Option<&str> {
+    after_scheme(uri, "pg-functions://")
+}
+
+fn after_scheme<'u>(uri: &'u str, scheme: &str) -> Option<&'u str> {
+    let (start, rest) = uri.split_at_checked(scheme.len())?;
+    start.eq_ignore_ascii_case(scheme).then_some(rest)
+}
+
+/// Whether a hook may name a schema or a function so: `^[a-zA-Z_][a-zA-Z0-9_]{0,62}$` (`contract/platform.md` §4.1).
+pub fn is_sql_name(name: &str) -> bool {
+    let begins = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    begins && name.len() <= 63 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 #[cfg(test)]
@@ -122,5 +140,28 @@ mod tests {
         };
         assert_eq!(hook.secrets.len(), 2);
         assert_eq!(Target::parse("ftp://h.example/x", ""), None);
+    }
+
+    #[test]
+    fn schemes_may_be_written_in_upper_case() {
+        for uri in ["HTTPS://h.example/x", "Http://localhost/x"] {
+            let Some(Target::Http(hook)) = Target::parse(uri, "") else { panic!("{uri}") };
+            assert_eq!(hook.uri, uri);
+        }
+        let target = Target::parse("PG-FUNCTIONS://postgres/public/Check", "");
+        assert!(matches!(target, Some(Target::Function { function, .. }) if function == "Check"));
+        for bad in ["", "h", "htt\u{fc}s:", "httpsx://h.example", "pg-functions:/postgres/public/f"] {
+            assert_eq!(Target::parse(bad, ""), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_the_contract() {
+        for name in ["hook", "_", "Hook_2", &"x".repeat(63)] {
+            assert!(is_sql_name(name), "{name}");
+        }
+        for name in ["", "2hook", "hook\"", "a b", "h\u{f6}\u{f6}k", "a.b", "a;b", "a$b", &"x".repeat(64)] {
+            assert!(!is_sql_name(name), "{name}");
+        }
     }
 }

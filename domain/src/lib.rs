@@ -13,6 +13,7 @@ pub mod contact;
 pub mod discovery;
 pub mod email;
 pub mod entropy;
+pub mod first_checks;
 #[cfg(test)]
 mod fixtures;
 pub mod generate_link;
@@ -47,6 +48,7 @@ pub mod time;
 pub mod tokens;
 pub mod user;
 pub mod user_delete;
+pub mod user_json;
 pub mod user_read;
 pub mod user_update;
 pub mod verify;

@@ -81,11 +81,12 @@ pub fn check_limits(password: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// How a password is weak, if it is. Whether weakness refuses it is the caller's.
+/// How a password is weak, if it is; `known` says that others have used it before: it is common, or breached. Whether
+/// weakness refuses it is the caller's.
 ///
 /// # Errors
 /// As `check_limits`.
-pub fn assess(password: &str, rules: &PasswordRules) -> Result<Option<WeakPassword>, Refusal> {
+pub fn assess(password: &str, rules: &PasswordRules, known: bool) -> Result<Option<WeakPassword>, Refusal> {
     check_limits(password)?;
     let mut sentences = Vec::new();
     let mut reasons = Vec::new();
@@ -98,15 +99,11 @@ pub fn assess(password: &str, rules: &PasswordRules) -> Result<Option<WeakPasswo
         sentences.push(format!("Password should contain at least one character of each: {sets}."));
         reasons.push(WeakReason::Characters);
     }
+    if known {
+        sentences.push("Password is known to be weak and easy to guess, please choose a different one.".to_owned());
+        reasons.push(WeakReason::Pwned);
+    }
     Ok((!reasons.is_empty()).then(|| WeakPassword { message: sentences.join(" "), reasons }))
-}
-
-/// Whether a new password is accepted.
-///
-/// # Errors
-/// As `assess`, and weakness.
-pub fn accept(password: &str, rules: &PasswordRules) -> Result<(), Refusal> {
-    assess(password, rules)?.map_or(Ok(()), |weak| Err(Refusal::WeakPassword(weak)))
 }
 
 #[cfg(test)]
@@ -117,31 +114,50 @@ mod tests {
         PasswordRules::new(min, sets, Profile::Compat)
     }
 
+    /// How a password that nobody knows is weak.
+    fn assess_by(password: &str, rules: &PasswordRules) -> Result<Option<WeakPassword>, Refusal> {
+        assess(password, rules, false)
+    }
+
     #[test]
     fn length_counts_bytes_in_compat_and_characters_in_shield() {
         let umlauts = "\u{e4}\u{e4}\u{e4}\u{e4}"; // 8 bytes, 4 characters
-        assert_eq!(assess(umlauts, &rules(8, "")), Ok(None));
-        let weak = assess(umlauts, &PasswordRules::new(8, "", Profile::Shield)).unwrap().unwrap();
+        assert_eq!(assess_by(umlauts, &rules(8, "")), Ok(None));
+        let weak = assess_by(umlauts, &PasswordRules::new(8, "", Profile::Shield)).unwrap().unwrap();
         assert_eq!(weak.reasons, [WeakReason::Length]);
     }
 
     #[test]
     fn minimum_below_six_is_raised() {
-        let weak = assess("12345", &rules(0, "")).unwrap().unwrap();
+        let weak = assess_by("12345", &rules(0, "")).unwrap().unwrap();
         assert_eq!(weak.message, "Password should be at least 6 characters.");
-        assert_eq!(assess("123456", &rules(-4, "")), Ok(None));
+        assert_eq!(assess_by("123456", &rules(-4, "")), Ok(None));
     }
 
     #[test]
     fn both_reasons_are_told_in_order() {
-        let weak = assess("abc", &rules(8, "abc:XYZ:019")).unwrap().unwrap();
+        let weak = assess_by("abc", &rules(8, "abc:XYZ:019")).unwrap().unwrap();
         assert_eq!(weak.reasons, [WeakReason::Length, WeakReason::Characters]);
         assert_eq!(
             weak.message,
             "Password should be at least 8 characters. \
              Password should contain at least one character of each: abc, XYZ, 019."
         );
-        assert_eq!(assess("aX0aX0aX0", &rules(8, "abc:XYZ:019")), Ok(None));
+        assert_eq!(assess_by("aX0aX0aX0", &rules(8, "abc:XYZ:019")), Ok(None));
+    }
+
+    #[test]
+    fn a_known_password_is_weak_beside_what_else_it_is() {
+        let weak = assess("abc", &rules(8, ""), true).unwrap().unwrap();
+        assert_eq!(weak.reasons, [WeakReason::Length, WeakReason::Pwned]);
+        assert_eq!(
+            weak.message,
+            "Password should be at least 8 characters. \
+             Password is known to be weak and easy to guess, please choose a different one."
+        );
+        let weak = assess("long enough", &rules(8, ""), true).unwrap().unwrap();
+        assert_eq!(weak.reasons, [WeakReason::Pwned]);
+        assert_eq!(assess("long enough", &rules(8, ""), false), Ok(None));
     }
 
     #[test]
@@ -153,14 +169,15 @@ mod tests {
 
     #[test]
     fn the_hard_limits_come_first() {
-        assert_eq!(assess(&"x".repeat(73), &rules(6, "")), Err(Refusal::PasswordTooLong));
-        assert_eq!(assess(&"x".repeat(72), &rules(6, "")), Ok(None));
-        assert_eq!(assess("abc\0defgh", &rules(6, "")), Err(Refusal::UnreadableText));
+        assert_eq!(assess_by(&"x".repeat(73), &rules(6, "")), Err(Refusal::PasswordTooLong));
+        assert_eq!(assess_by(&"x".repeat(72), &rules(6, "")), Ok(None));
+        assert_eq!(assess_by("abc\0defgh", &rules(6, "")), Err(Refusal::UnreadableText));
     }
 
     #[test]
     fn an_empty_password_is_too_short() {
-        assert!(matches!(accept("", &rules(6, "")), Err(Refusal::WeakPassword(_))));
-        assert_eq!(accept("secret", &rules(6, "")), Ok(()));
+        let weak = assess_by("", &rules(6, "")).unwrap().unwrap();
+        assert_eq!(weak.reasons, [WeakReason::Length]);
+        assert_eq!(assess_by("secret", &rules(6, "")), Ok(None));
     }
 }

@@ -8,18 +8,35 @@ use crate::config::Policy;
 use candidate::Candidate;
 pub use pattern::{InvalidPattern, Pattern};
 
-/// The target as it is written into a redirect, where `candidate` is allowed.
+/// The target as it was given, where it is allowed. It is compared as it would be read, and kept as it is written.
 pub fn allowed(candidate: &str, policy: &Policy) -> Option<String> {
     let candidate = Candidate::parse(candidate)?;
     let allowed =
         if policy.redirect_exact_match { is_listed(candidate.clone(), policy) } else { is_covered(&candidate, policy) };
-    allowed.then(|| candidate.to_string())
+    allowed.then_some(candidate.given)
+}
+
+/// `target` with every letter that a URL cannot hold percent-encoded, as it is written beside further parameters.
+pub fn encoded(target: &str) -> String {
+    Candidate::parse(target).map_or_else(|| target.to_owned(), |candidate| candidate.to_string())
 }
 
 /// The target a flow returns to: the first candidate that is allowed, else the site URL.
 pub fn choose(candidates: &[String], policy: &Policy) -> String {
     let allowed = candidates.iter().find_map(|candidate| allowed(candidate, policy));
     allowed.unwrap_or_else(|| policy.site_url.clone())
+}
+
+/// The host of `url` as people read it; the whole text where it has none.
+pub fn host(url: &str) -> String {
+    let host = Candidate::parse(url).map(|candidate| candidate.host().to_owned());
+    host.filter(|host| !host.is_empty()).unwrap_or_else(|| url.to_owned())
+}
+
+/// The place of `target` as a content security policy names it: the origin of a web address, the scheme of any other.
+/// `None` where `target` cannot be parsed.
+pub fn policy_source(target: &str) -> Option<String> {
+    Candidate::parse(target).map(|candidate| candidate.policy_source())
 }
 
 /// Any path of the site's origin, any loopback address, and what an entry matches. Entries that are no pattern match
@@ -312,13 +329,42 @@ mod tests {
     }
 
     #[test]
-    fn what_a_header_cannot_carry_is_encoded() {
-        let policy = project(SITE, LIST, false);
-        let target = |candidate: &str| allowed(candidate, &policy).unwrap();
-        assert_eq!(target("https://deep.example.com/a b?c d#e\u{e4}"), "https://deep.example.com/a%20b?c%20d#e%C3%A4");
-        assert_eq!(target("https://deep.example.com/a%20b"), "https://deep.example.com/a%20b");
-        assert_eq!(target("HTTPS://deep.example.com/x"), "https://deep.example.com/x");
-        assert_eq!(target("https://deep.example.com/\\evil.net"), "https://deep.example.com/%5Cevil.net");
+    fn a_target_is_kept_as_it_is_written_and_encoded_on_demand() {
+        for (given, written) in [
+            ("https://deep.example.com/a b?c d#e\u{e4}", "https://deep.example.com/a%20b?c%20d#e%C3%A4"),
+            ("https://deep.example.com/a%20b", "https://deep.example.com/a%20b"),
+            ("https://deep.example.com/\\evil.net", "https://deep.example.com/%5Cevil.net"),
+        ] {
+            with_patterns(&[given], &[]);
+            assert_eq!(encoded(given), written);
+        }
+        with_patterns(&["HTTPS://site.example.com:8443/x"], &["HTTPS://deep.example.com/x"]);
+    }
+
+    #[test]
+    fn an_apps_own_scheme_is_matched_as_one_text() {
+        let apps = "com.example.app://*,myapp://**,exp://**,other:**";
+        check(
+            &project(SITE, apps, false),
+            &[
+                "com.example.app://cb?x=1&y=2",
+                "myapp://a/b/c?x=1",
+                "myapp:///path",
+                "myapp://a?b",
+                "myapp://a:80/x",
+                "exp://u.exp.direct:80/--/cb",
+                "exp://exp.host/--/x",
+                "other://x",
+                "other:x/y",
+            ],
+            &[
+                "com.example.app://a/b",
+                "com.example.app://a.b",
+                "MyApp://a",
+                "exp://10.0.0.1:8081",
+                "https://x.example",
+            ],
+        );
     }
 
     #[test]
@@ -347,6 +393,22 @@ mod tests {
                 "com.app://cb/",
             ],
         );
+    }
+
+    #[test]
+    fn pages_name_hosts_and_sources() {
+        for (url, name, source) in [
+            ("https://site.example.com:8443/home?x=1", "site.example.com", Some("https://site.example.com:8443")),
+            ("https://user:pw@site.example.com/", "site.example.com", Some("https://site.example.com")),
+            ("http://127.0.0.1:3000", "127.0.0.1", Some("http://127.0.0.1:3000")),
+            // The grammar of sources has no bracketed addresses.
+            ("http://[::1]:3000/x", "::1", Some("http:")),
+            ("com.example.app://cb;x,'y'", "cb;x,'y'", Some("com.example.app:")),
+            ("com.example.app:/cb", "com.example.app:/cb", Some("com.example.app:")),
+            ("not a url", "not a url", None),
+        ] {
+            assert_eq!((host(url).as_str(), policy_source(url).as_deref()), (name, source), "{url}");
+        }
     }
 
     #[test]

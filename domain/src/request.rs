@@ -5,8 +5,10 @@ use crate::secret::Secret;
 /// Facts about the caller that the edge establishes once.
 #[derive(Clone, Debug, Default)]
 pub struct Caller {
-    /// The client's address; `None` when a trusted proxy gave no valid one (`interface.md`, trusted proxies).
+    /// The client's address as far as it is known, else the peer's: shown in sessions and to hooks (`contract/core.md` §1.4).
     pub ip: Option<String>,
+    /// The address that limits count; `None` when a trusted proxy gave no valid one (`interface.md`, trusted proxies).
+    pub counted: Option<String>,
     /// The `User-Agent` header, `None` when absent or empty.
     pub user_agent: Option<String>,
     /// The `X-JWT-AUD` header: narrows reads, never chooses the audience of a new account.

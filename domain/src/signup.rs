@@ -2,14 +2,19 @@
 
 use crate::captcha::Proof;
 use crate::config::Policy;
-use crate::ids::UserId;
+use crate::contact::Contact;
+use crate::ids::{IdentityId, UserId};
 use crate::pkce::Challenge;
 use crate::refusal::Refusal;
 use crate::secret::Secret;
+use crate::sms::Channel;
 use crate::time::Timestamp;
 use crate::tokens::IssuedSession;
-use crate::user::{Metadata, User};
-use crate::{email, password, phone};
+use crate::user::{Identity, Metadata, User};
+use crate::{email, phone};
+
+/// Claims a client cannot set through its own metadata.
+const RESERVED: [&str; 5] = ["sub", "email", "email_verified", "phone", "phone_verified"];
 
 /// A sign-up as parsed from the body. Empty texts count as absent.
 #[derive(Clone, Debug, Default)]
@@ -43,69 +48,58 @@ pub enum Answer {
 
 /// What a sign-up asks for, once its input is in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Want {
-    /// An account without contact.
-    Anonymous,
-    /// An account with an address.
-    Email {
-        /// In its stored spelling.
-        email: String,
-        /// Strong enough.
-        password: Secret<String>,
-        /// The challenge of a PKCE flow.
-        challenge: Option<Challenge>,
-    },
-    /// An account with a number.
-    Phone {
-        /// In its stored spelling.
-        phone: String,
-        /// Strong enough.
-        password: Secret<String>,
-    },
+pub struct Wish {
+    /// In its stored spelling.
+    pub contact: Contact,
+    /// The challenge of a PKCE flow, only with an address.
+    pub challenge: Option<Challenge>,
+    /// How a number is reached.
+    pub channel: Channel,
 }
 
-/// Checks a sign-up in the contract's order (§12.1 steps 3 to 12).
+impl Request {
+    /// Neither address nor number: an account without contact.
+    pub fn is_anonymous(&self) -> bool {
+        self.email.is_empty() && self.phone.is_empty()
+    }
+}
+
+/// The password of a sign-up with a contact (§12.1 steps 4 and 5); whether it is strong enough is the next question.
 ///
 /// # Errors
-/// The first check that fails.
-pub fn want(request: &Request, policy: &Policy) -> Result<Want, Refusal> {
-    let (by_email, by_phone) = (!request.email.is_empty(), !request.phone.is_empty());
-    if !by_email && !by_phone {
-        return anonymous(policy);
-    }
+/// Sign-ups are off, or there is none.
+pub fn password(request: &Request, policy: &Policy) -> Result<Secret<String>, Refusal> {
     if policy.disable_signup {
         return Err(Refusal::SignupDisabled);
     }
     let password = request.password.clone().filter(|password| !password.expose().is_empty());
-    let password = password.ok_or(Refusal::SignupPasswordRequired)?;
-    password::accept(password.expose(), &policy.password)?;
-    if by_email && by_phone {
+    password.ok_or(Refusal::SignupPasswordRequired)
+}
+
+/// Checks the rest of a sign-up with a contact in the contract's order (§12.1 steps 7 to 12).
+///
+/// # Errors
+/// The first check that fails.
+pub fn wish(request: &Request, policy: &Policy) -> Result<Wish, Refusal> {
+    let by_phone = !request.phone.is_empty();
+    if by_phone && !request.email.is_empty() {
         return Err(Refusal::SignupOneContact);
     }
+    let channel = if by_phone { Channel::parse(&request.channel, policy)? } else { Channel::default() };
     if by_phone && !request.code_challenge.is_empty() {
         return Err(Refusal::PkceNotForPhone);
     }
     let challenge = Challenge::parse(&request.code_challenge, &request.code_challenge_method)?;
-    if by_email {
-        if !policy.external_email_enabled {
-            return Err(Refusal::EmailSignupsDisabled);
+    if by_phone {
+        if !policy.external_phone_enabled {
+            return Err(Refusal::PhoneSignupsDisabled);
         }
-        return Ok(Want::Email { email: email::validate(&request.email)?, password, challenge });
+        return Ok(Wish { contact: Contact::Phone(phone::validate(&request.phone)?), challenge: None, channel });
     }
-    if !policy.external_phone_enabled {
-        return Err(Refusal::PhoneSignupsDisabled);
+    if !policy.external_email_enabled {
+        return Err(Refusal::EmailSignupsDisabled);
     }
-    Ok(Want::Phone { phone: phone::validate(&request.phone)?, password })
-}
-
-fn anonymous(policy: &Policy) -> Result<Want, Refusal> {
-    if !policy.external_anonymous_users_enabled {
-        return Err(Refusal::AnonymousDisabled);
-    }
-    if policy.disable_signup {
-        return Err(Refusal::SignupDisabled);
-    }
-    Ok(Want::Anonymous)
+    Ok(Wish { contact: Contact::Email(email::validate(&request.email)?), challenge, channel })
 }
 
 /// What the account that has the contact already means for a sign-up (§12.2, §12.3).
@@ -120,10 +114,14 @@ pub enum Existing {
 }
 
 /// Judges the account that was found. Only a confirmation of the same contact counts: another contact proves nothing
-/// about the one that signs up.
-pub fn existing(user: &User, by_email: bool, policy: &Policy) -> Existing {
-    let confirmed = if by_email { user.email_confirmed_at } else { user.phone_confirmed_at };
-    if confirmed.is_none() {
+/// about the one that signs up. An account that has the address only by an identity of another provider is not the one
+/// that could be confirmed.
+pub fn existing(user: &User, contact: &Contact, policy: &Policy) -> Existing {
+    let waits = match contact {
+        Contact::Email(email) => user.email.as_ref() == Some(email) && user.email_confirmed_at.is_none(),
+        Contact::Phone(phone) => user.phone.as_ref() == Some(phone) && user.phone_confirmed_at.is_none(),
+    };
+    if waits {
         return Existing::AwaitsConfirmation;
     }
     if policy.mailer_autoconfirm || policy.sms_autoconfirm { Existing::Taken } else { Existing::Obfuscated }
@@ -175,6 +173,51 @@ pub fn obfuscated(
     }
 }
 
+/// The user a sign-up answers where nobody is to learn whether the account was there before
+/// (`security/advisor.md` §1.11): built from the request alone, whatever happened.
+pub fn uniform(
+    id: UserId,
+    identity: IdentityId,
+    contact: &Contact,
+    data: Metadata,
+    aud: &str,
+    role: &str,
+    now: Timestamp,
+) -> User {
+    let shown = obfuscated(id, contact.email(), contact.phone(), data.clone(), aud, now);
+    let claims = identity_claims(id, contact, &data);
+    let identity = Identity {
+        id: identity,
+        user_id: id,
+        provider: contact.provider().to_owned(),
+        provider_id: id.to_string(),
+        data: claims.clone(),
+        last_sign_in_at: Some(now),
+        created_at: now,
+        updated_at: now,
+    };
+    User { role: role.to_owned(), user_metadata: without_nulls(claims), identities: vec![identity], ..shown }
+}
+
+/// The `user_metadata` of an account whose identity has these claims (§12.2).
+pub fn without_nulls(mut claims: Metadata) -> Metadata {
+    claims.retain(|_, value| !value.is_null());
+    claims
+}
+
+/// The claims of the identity a sign-up with `contact` makes: what was given, but for the claims that we alone set (§12.2).
+pub fn identity_claims(id: UserId, contact: &Contact, data: &Metadata) -> Metadata {
+    let mut claims = data.clone();
+    claims.retain(|key, _| !RESERVED.contains(&key.as_str()));
+    claims.insert("sub".to_owned(), id.to_string().into());
+    if let Some(email) = contact.email() {
+        claims.insert("email".to_owned(), email.into());
+    }
+    claims.insert("email_verified".to_owned(), false.into());
+    claims.insert("phone_verified".to_owned(), false.into());
+    claims
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -187,69 +230,109 @@ mod tests {
     }
 
     fn open() -> Policy {
-        Policy { external_phone_enabled: true, external_anonymous_users_enabled: true, ..policy() }
+        Policy { external_phone_enabled: true, ..policy() }
     }
 
     #[test]
     fn an_address_is_taken_in_its_stored_spelling() {
-        let password = Secret::new("secret1".to_owned());
-        let expected = Want::Email { email: "a@b.co".to_owned(), password, challenge: None };
-        assert_eq!(want(&by_email(), &policy()), Ok(expected));
+        let contact = Contact::Email("a@b.co".to_owned());
+        let expected = Wish { contact, challenge: None, channel: Channel::Sms };
+        assert_eq!(wish(&by_email(), &policy()), Ok(expected));
+        assert_eq!(password(&by_email(), &policy()), Ok(Secret::new("secret1".to_owned())));
     }
 
     #[test]
     fn checks_come_in_the_contracts_order() {
-        let short = Some(Secret::new("short".to_owned()));
         // Each request has every later fault as well.
         let mut request = Request {
             email: "nobody".to_owned(),
             phone: "x".to_owned(),
             password: None,
+            channel: "pigeon".to_owned(),
             code_challenge: "x".to_owned(),
             ..Request::default()
         };
         let closed = Policy { disable_signup: true, external_email_enabled: false, ..policy() };
         let mail_off = Policy { external_email_enabled: false, ..policy() };
-        assert_eq!(want(&request, &closed), Err(Refusal::SignupDisabled));
-        assert_eq!(want(&request, &mail_off), Err(Refusal::SignupPasswordRequired));
-        request.password = short;
-        assert!(matches!(want(&request, &mail_off), Err(Refusal::WeakPassword(_))));
-        request.password = by_email().password;
-        assert_eq!(want(&request, &mail_off), Err(Refusal::SignupOneContact));
+        assert_eq!(password(&request, &closed), Err(Refusal::SignupDisabled));
+        assert_eq!(password(&request, &mail_off), Err(Refusal::SignupPasswordRequired));
+        request.password = Some(Secret::new(String::new()));
+        assert_eq!(password(&request, &mail_off), Err(Refusal::SignupPasswordRequired));
+        assert_eq!(wish(&request, &mail_off), Err(Refusal::SignupOneContact));
         request.phone = String::new();
-        assert_eq!(want(&request, &mail_off), Err(Refusal::PkceIncomplete));
+        assert_eq!(wish(&request, &mail_off), Err(Refusal::PkceIncomplete));
         request.code_challenge = String::new();
-        assert_eq!(want(&request, &mail_off), Err(Refusal::EmailSignupsDisabled));
-        assert_eq!(want(&request, &policy()), Err(Refusal::EmailFormat));
+        assert_eq!(wish(&request, &mail_off), Err(Refusal::EmailSignupsDisabled));
+        assert_eq!(wish(&request, &policy()), Err(Refusal::EmailFormat));
     }
 
     #[test]
-    fn a_number_takes_no_challenge() {
-        let mut request = Request { email: String::new(), phone: "+1 555".to_owned(), ..by_email() };
-        assert_eq!(want(&request, &policy()), Err(Refusal::PhoneSignupsDisabled));
-        assert!(matches!(want(&request, &open()), Ok(Want::Phone { phone, .. }) if phone == "1555"));
-        request.code_challenge = "x".to_owned();
-        assert_eq!(want(&request, &open()), Err(Refusal::PkceNotForPhone));
+    fn a_number_takes_a_channel_and_no_challenge() {
+        let mut request = Request {
+            email: String::new(),
+            phone: "+1 555".to_owned(),
+            channel: "pigeon".to_owned(),
+            code_challenge: "x".to_owned(),
+            ..by_email()
+        };
+        assert_eq!(wish(&request, &policy()), Err(Refusal::SmsChannel));
+        request.channel = "sms".to_owned();
+        assert_eq!(wish(&request, &policy()), Err(Refusal::PkceNotForPhone));
+        request.code_challenge = String::new();
+        assert_eq!(wish(&request, &policy()), Err(Refusal::PhoneSignupsDisabled));
+        assert_eq!(wish(&request, &open()).map(|wish| wish.contact), Ok(Contact::Phone("1555".to_owned())));
     }
 
     #[test]
-    fn without_contact_it_is_anonymous_where_that_is_on() {
-        let closed = Policy { disable_signup: true, ..open() };
-        assert_eq!(want(&Request::default(), &policy()), Err(Refusal::AnonymousDisabled));
-        assert_eq!(want(&Request::default(), &closed), Err(Refusal::SignupDisabled));
-        assert_eq!(want(&Request::default(), &open()), Ok(Want::Anonymous));
+    fn claims_of_the_account_are_not_the_clients_to_set() {
+        let data =
+            json!({ "plan": "a", "none": null, "sub": "x", "email": "b@b.co", "email_verified": true, "phone": 7 });
+        let data: Metadata = serde_json::from_value(data).unwrap();
+        let id = user().id;
+        let by_email = identity_claims(id, &Contact::Email("a@b.co".to_owned()), &data);
+        let expected = json!({
+            "plan": "a", "none": null, "sub": id, "email": "a@b.co", "email_verified": false, "phone_verified": false
+        });
+        assert_eq!(json!(by_email), expected);
+        assert!(!without_nulls(by_email).contains_key("none"));
+        let by_phone = identity_claims(id, &Contact::Phone("1555".to_owned()), &data);
+        assert_eq!(
+            json!(by_phone),
+            json!({ "plan": "a", "none": null, "sub": id, "email_verified": false, "phone_verified": false })
+        );
+    }
+
+    #[test]
+    fn the_uniform_user_looks_like_a_new_one() {
+        let data: Metadata = serde_json::from_value(json!({ "plan": "a" })).unwrap();
+        let contact = Contact::Email("a@b.co".to_owned());
+        let id = user().id;
+        let shown = uniform(id, IdentityId(id.0), &contact, data, "authenticated", "authenticated", at(9));
+        assert_eq!((shown.role.as_str(), shown.identities.len()), ("authenticated", 1));
+        assert_eq!(json!(shown.user_metadata["plan"]), json!("a"));
+        assert_eq!(shown.identities[0].data, shown.user_metadata);
+        assert_eq!([shown.created_at, shown.updated_at, shown.identities[0].created_at], [at(9); 3]);
     }
 
     #[test]
     fn only_the_same_contacts_confirmation_makes_an_account_taken() {
         let auto = Policy { mailer_autoconfirm: true, ..policy() };
         let phone_auto = Policy { sms_autoconfirm: true, ..policy() };
-        let by_phone_only = User { email_confirmed_at: None, phone_confirmed_at: Some(at(0)), ..user() };
-        assert_eq!(existing(&user(), true, &policy()), Existing::Obfuscated);
-        assert_eq!(existing(&user(), true, &auto), Existing::Taken);
-        assert_eq!(existing(&user(), true, &phone_auto), Existing::Taken);
-        assert_eq!(existing(&by_phone_only, true, &auto), Existing::AwaitsConfirmation);
-        assert_eq!(existing(&by_phone_only, false, &auto), Existing::Taken);
+        let email = Contact::Email("a@b.co".to_owned());
+        let phone = Contact::Phone("1555".to_owned());
+        let by_phone_only = User {
+            email_confirmed_at: None,
+            phone: Some("1555".to_owned()),
+            phone_confirmed_at: Some(at(0)),
+            ..user()
+        };
+        assert_eq!(existing(&user(), &email, &policy()), Existing::Obfuscated);
+        assert_eq!(existing(&user(), &email, &auto), Existing::Taken);
+        assert_eq!(existing(&user(), &email, &phone_auto), Existing::Taken);
+        assert_eq!(existing(&by_phone_only, &email, &auto), Existing::AwaitsConfirmation);
+        assert_eq!(existing(&by_phone_only, &phone, &auto), Existing::Taken);
+        let by_identity = User { email: None, email_confirmed_at: None, ..user() };
+        assert_eq!(existing(&by_identity, &email, &policy()), Existing::Obfuscated);
     }
 
     #[test]

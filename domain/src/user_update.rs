@@ -6,9 +6,10 @@ use crate::refusal::Refusal;
 use crate::request::Bearer;
 use crate::secret::Secret;
 use crate::session::{Aal, AmrEntry, Session};
+use crate::sms::Channel;
 use crate::time::Timestamp;
 use crate::user::{Metadata, User};
-use crate::{email, password, phone};
+use crate::{email, phone};
 
 /// A change of one's own account as parsed from the body.
 #[derive(Clone, Debug)]
@@ -40,35 +41,44 @@ pub struct Request {
 /// How old a session may be to change the password without a nonce, in seconds.
 const FRESH: i64 = 86_400;
 
-/// What a change asks for, once rows 1 to 5 of the contract's checks have passed.
+/// The contacts that a change asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct Contacts {
     /// The new address in its stored spelling, where it is another than the account's.
     pub email: Option<String>,
     /// The new number in its stored spelling, where it is another than the account's.
     pub phone: Option<String>,
-    /// The mailed nonce must be given and right: asked after the contacts were found to be free.
-    pub needs_nonce: bool,
+    /// How a code gets to the new number.
+    pub channel: Channel,
 }
 
-/// Checks a change in the contract's order, rows 1 to 5. Whether a contact is free, the nonce and the old password are
-/// right, and the new one is new takes reading and hashing and is the caller's.
+/// Reads the contacts of a change: row 1 of the contract's checks, but for the strength of the password.
+///
+/// # Errors
+/// Not an address, not a number, no such channel.
+pub fn contacts(request: &Request, user: &User, policy: &Policy) -> Result<Contacts, Refusal> {
+    let email = changed(&request.email, user.email.as_deref(), email::validate)?;
+    let phone = changed(&request.phone, user.phone.as_deref(), phone::validate)?;
+    let channel = match request.phone.is_empty() {
+        true => Channel::default(),
+        false => Channel::parse(&request.channel, policy)?,
+    };
+    Ok(Contacts { email, phone, channel })
+}
+
+/// Checks whether the bearer may ask for the change: rows 2 to 5 of the contract's checks. Whether a contact is free, the
+/// proof is fresh, the old password right and the new one new takes reading and hashing and is the caller's.
 ///
 /// # Errors
 /// The first check that fails.
 pub fn check(
     request: &Request,
+    contacts: &Contacts,
     user: &User,
     session: Option<&Session>,
     policy: &Policy,
-    now: Timestamp,
-) -> Result<Plan, Refusal> {
-    let email = changed(&request.email, user.email.as_deref(), email::validate)?;
-    let phone = changed(&request.phone, user.phone.as_deref(), phone::validate)?;
-    let changes_contact = email.is_some() || phone.is_some();
-    if let Some(password) = &request.password {
-        password::accept(password.expose(), &policy.password)?;
-    }
+) -> Result<(), Refusal> {
+    let changes_contact = contacts.email.is_some() || contacts.phone.is_some();
     if request.app_metadata.is_some() && (user.aud != policy.jwt_aud || user.role != ADMIN_GROUP) {
         return Err(Refusal::AppMetadataNeedsAdmin);
     }
@@ -83,7 +93,7 @@ pub fn check(
     if user.is_sso_user && sso_managed {
         return Err(Refusal::UserSsoManaged);
     }
-    Ok(Plan { email, phone, needs_nonce: request.password.is_some() && needs_nonce(session, policy, now) })
+    Ok(())
 }
 
 /// The contact in its stored spelling, where one is given and it is another than the account's.
@@ -99,8 +109,9 @@ fn changed(
     Ok((current != Some(contact.as_str())).then_some(contact))
 }
 
-/// Whether a password change needs a mailed nonce: the project asks for one, and the session is not fresh.
-fn needs_nonce(session: Option<&Session>, policy: &Policy, now: Timestamp) -> bool {
+/// Whether a password change, or the end of the account, needs a fresh proof: the project asks for one, and the session is
+/// not fresh itself (§16.2 row 8).
+pub fn needs_fresh_proof(session: Option<&Session>, policy: &Policy, now: Timestamp) -> bool {
     let fresh = session.is_some_and(|session| now <= session.created_at.plus_seconds(FRESH));
     policy.security_update_password_require_reauthentication && !fresh
 }
@@ -140,7 +151,11 @@ mod tests {
     }
 
     fn judged(request: &Request, user: &User) -> Result<(), Refusal> {
-        check(request, user, Some(&session()), &policy(), at(100)).map(drop)
+        judged_in(Some(&session()), request, user)
+    }
+
+    fn judged_in(session: Option<&Session>, request: &Request, user: &User) -> Result<(), Refusal> {
+        check(request, &contacts(request, user, &policy())?, user, session, &policy())
     }
 
     #[test]
@@ -150,8 +165,10 @@ mod tests {
         assert_eq!(judged(&bad_email, &user()), Err(Refusal::EmailFormat));
         let bad_phone = Request { phone: "x".to_owned(), app_metadata: admin_only.clone(), ..request() };
         assert_eq!(judged(&bad_phone, &user()), Err(Refusal::PhoneFormat));
-        let empty = Request { password: Some(Secret::default()), app_metadata: admin_only, ..request() };
-        assert!(matches!(judged(&empty, &user()), Err(Refusal::WeakPassword(_))));
+        let pigeon = Request { channel: "pigeon".to_owned(), app_metadata: admin_only, ..request() };
+        assert_eq!(judged(&pigeon, &user()), Err(Refusal::AppMetadataNeedsAdmin));
+        let pigeon = Request { phone: "15550000001".to_owned(), ..pigeon };
+        assert_eq!(judged(&pigeon, &user()), Err(Refusal::SmsChannel));
     }
 
     #[test]
@@ -167,11 +184,11 @@ mod tests {
     fn a_user_with_a_second_factor_must_have_used_it() {
         let enrolled = User { factors: vec![factor(true)], ..user() };
         assert_eq!(judged(&new_password(), &enrolled), Err(Refusal::UpdateNeedsAal2));
-        assert_eq!(check(&new_password(), &enrolled, None, &policy(), at(0)), Err(Refusal::UpdateNeedsAal2));
+        assert_eq!(judged_in(None, &new_password(), &enrolled), Err(Refusal::UpdateNeedsAal2));
         assert_eq!(judged(&Request { data: Some(Metadata::new()), ..request() }, &enrolled), Ok(()));
         let mut raised = session();
         raised.amr.push(amr_entry("totp", 10));
-        assert_eq!(check(&new_password(), &enrolled, Some(&raised), &policy(), at(100)).map(drop), Ok(()));
+        assert_eq!(judged_in(Some(&raised), &new_password(), &enrolled), Ok(()));
         assert_eq!(judged(&new_password(), &User { factors: vec![factor(false)], ..user() }), Ok(()));
     }
 
@@ -190,23 +207,17 @@ mod tests {
     fn the_same_contact_is_no_change() {
         assert_eq!(judged(&Request { email: "A@B.CO".to_owned(), ..request() }, &user()), Ok(()));
         let other = Request { email: "C@d.co".to_owned(), ..request() };
-        let plan = check(&other, &user(), Some(&session()), &policy(), at(100)).unwrap();
-        assert_eq!((plan.email.as_deref(), plan.phone), (Some("c@d.co"), None));
+        let contacts = contacts(&other, &user(), &policy()).unwrap();
+        assert_eq!((contacts.email.as_deref(), contacts.phone), (Some("c@d.co"), None));
     }
 
     #[test]
-    fn an_old_session_needs_a_nonce_where_the_project_asks() {
+    fn an_old_session_needs_a_fresh_proof_where_the_project_asks() {
         let asking = Policy { security_update_password_require_reauthentication: true, ..policy() };
-        let judged = |request: &Request, session: Option<&Session>, seconds: i64| {
-            check(request, &user(), session, &asking, at(seconds))
-        };
-        let needs = |request: Request, session: Option<Session>, seconds| {
-            judged(&request, session.as_ref(), seconds).unwrap().needs_nonce
-        };
-        assert!(!needs(new_password(), Some(session()), FRESH));
-        assert!(needs(new_password(), Some(session()), FRESH + 1));
-        assert!(needs(new_password(), None, 0));
-        assert!(!needs(request(), None, 0));
+        assert!(!needs_fresh_proof(Some(&session()), &asking, at(FRESH)));
+        assert!(needs_fresh_proof(Some(&session()), &asking, at(FRESH + 1)));
+        assert!(needs_fresh_proof(None, &asking, at(0)));
+        assert!(!needs_fresh_proof(None, &policy(), at(0)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `/admin/users` (`contract/core.md` §17.2 to §17.6).
 
 use crypto::{digest, password};
-use domain::admin_users::{self, Attributes, Create, Delete, Get, List, Listing, Update};
+use domain::admin_users::{self, Attributes, Create, Delete, Get, List, Listing, Update, Users};
 use domain::contact::Contact;
 use domain::ids::{IdentityId, SessionId, UserId};
 use domain::pagination::{Page, Paged};
@@ -10,31 +10,36 @@ use domain::secret::Secret;
 use domain::user::{Metadata, User};
 use domain::{email, phone};
 use serde_json::json;
-use storage::{ListUsers, NewUser, SignUp, SoftDelete, Tx, UserChanges};
+use storage::{ListUsers, ListUsersAfter, NewIdentity, NewUser, SignUp, SoftDelete, StoreError, Tx, UserChanges};
 
 use crate::context::Context;
 use crate::error::Result;
 use crate::sessions::admin_user;
 use crate::user_update::taken;
-use crate::{audit, authenticate, new_user};
+use crate::{audit, authenticate, new_user, password_strength};
 
-/// A page of users of the request's audience.
+/// A page of users of the request's audience, or a stretch of them behind a cursor.
 pub async fn admin_list_users(ctx: &Context, request: List) -> Result<Listing> {
     authenticate::admin(ctx, &request.bearer).await?;
     let page = Page::parse(request.page.as_deref(), request.per_page.as_deref())?;
     let ascending = admin_users::sort_ascending(&request.sort)?;
     let aud = ctx.caller.audience.clone().unwrap_or_else(|| ctx.audience().to_owned());
-    let (items, total) = ctx
-        .store()
-        .list_users(ListUsers {
-            aud: aud.clone(),
-            filter: request.filter,
-            ascending,
-            limit: page.size,
-            offset: page.offset(),
-        })
-        .await?;
-    Ok(Listing { aud, users: Paged { items, total, page } })
+    let (store, filter) = (ctx.store(), request.filter);
+    let users = match request.stretch {
+        None => {
+            let (limit, offset) = (page.size, page.offset());
+            let (items, total) =
+                store.list_users(ListUsers { aud: aud.clone(), filter, ascending, limit, offset }).await?;
+            Users::Page(Paged { items, total, page })
+        }
+        Some(stretch) => {
+            let after = stretch.after.map(|cursor| (cursor.created_at, cursor.id));
+            let limit = stretch.limit + 1;
+            let list = ListUsersAfter { aud: aud.clone(), filter, ascending, limit, after };
+            Users::stretch(store.list_users_after(list).await?, stretch.limit)
+        }
+    };
+    Ok(Listing { aud, users })
 }
 
 /// One user.
@@ -46,7 +51,7 @@ pub async fn admin_get_user(ctx: &Context, request: Get) -> Result<User> {
 /// Makes a user: no strength check, no mail, not stopped by closed sign-ups.
 pub async fn admin_create_user(ctx: &Context, request: Create) -> Result<User> {
     let role = authenticate::admin(ctx, &request.bearer).await?;
-    let attributes = request.attributes;
+    let mut attributes = request.attributes;
     if attributes.email.is_empty() && attributes.phone.is_empty() {
         return Err(Refusal::AdminContactRequired.into());
     }
@@ -55,26 +60,27 @@ pub async fn admin_create_user(ctx: &Context, request: Create) -> Result<User> {
         ("", None) => ctx.audience().to_owned(),
         (given, _) => given.to_owned(),
     };
+    attributes.aud.clone_from(&aud);
     let mut contacts = Vec::new();
     if !attributes.email.is_empty() {
         let contact = Contact::Email(email::validate(&attributes.email)?);
-        if ctx.store().find_account(&contact, &aud).await?.is_some() {
-            return Err(Refusal::EmailExists.into());
-        }
+        refuse_known(ctx, std::slice::from_ref(&contact), &aud).await?;
         contacts.push(contact);
     }
     if !attributes.phone.is_empty() {
         let contact = Contact::Phone(phone::validate(&attributes.phone)?);
-        if ctx.store().find_account(&contact, &aud).await?.is_some() {
-            return Err(Refusal::AdminPhoneExists.into());
-        }
+        refuse_known(ctx, std::slice::from_ref(&contact), &aud).await?;
         contacts.push(contact);
+    }
+    admin_users::check_password(&attributes)?;
+    if !attributes.password_hash.expose().is_empty() {
+        password::check_import(attributes.password_hash.expose()).map_err(|_| Refusal::AdminBadHash)?;
     }
     let plan = admin_users::check_create(&attributes, ctx.now)?;
     let hash = create_hash(ctx, &attributes).await?;
     let id = plan.id.unwrap_or_else(|| UserId(ctx.entropy().uuid()));
-    let user = new_row(ctx, id, aud, &attributes, &contacts, plan.banned_until, hash);
-    let identities = contacts
+    let user = new_row(ctx, id, aud.clone(), &attributes, &contacts, plan.banned_until, hash);
+    let identities: Vec<NewIdentity> = contacts
         .iter()
         .map(|contact| new_user::identity(ctx, id, contact.provider(), new_user::contact_claims(id, contact)))
         .collect();
@@ -82,13 +88,32 @@ pub async fn admin_create_user(ctx: &Context, request: Create) -> Result<User> {
     let traits = json!({ "provider": provider });
     let entry = ctx.audit(audit::by_admin(&role, &user, audit::USER_SIGNED_UP, traits));
     let sign_up = SignUp { user, identities, session: None, audit: entry.into_iter().collect(), now: ctx.now };
-    let made = ctx.store().sign_up(sign_up).await.map_err(taken(Refusal::AdminCreateConflict))?;
-    Ok(User { confirmed_at: None, ..made.user })
+    match ctx.store().sign_up(sign_up).await {
+        Ok(made) => Ok(User { confirmed_at: None, ..made.user }),
+        Err(StoreError::Conflict) => {
+            // Somebody else made the account since it was looked for; otherwise the id is taken.
+            refuse_known(ctx, &contacts, &aud).await?;
+            Err(Refusal::AdminCreateConflict.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Refuses contacts of an account that exists.
+async fn refuse_known(ctx: &Context, contacts: &[Contact], aud: &str) -> Result<()> {
+    for contact in contacts {
+        if ctx.store().find_account(contact, aud).await?.is_some() {
+            return Err(match contact {
+                Contact::Email(_) => Refusal::EmailExists.into(),
+                Contact::Phone(_) => Refusal::AdminPhoneExists.into(),
+            });
+        }
+    }
+    Ok(())
 }
 
 async fn create_hash(ctx: &Context, attributes: &Attributes) -> Result<Secret<String>> {
     if !attributes.password_hash.expose().is_empty() {
-        password::check_import(attributes.password_hash.expose()).map_err(|_| Refusal::AdminBadHash)?;
         return Ok(attributes.password_hash.clone());
     }
     match attributes.password.as_ref().filter(|password| !password.expose().is_empty()) {
@@ -122,18 +147,15 @@ fn new_row(
     };
     for contact in contacts {
         match contact {
-            Contact::Email(email) => {
-                row.email = Some(email.clone());
-                if attributes.email_confirm {
-                    row.email_confirmed_at = Some(ctx.now);
-                    user_metadata.insert("email_verified".to_owned(), json!(true));
-                }
-            }
-            Contact::Phone(phone) => {
-                row.phone = Some(phone.clone());
-                row.phone_confirmed_at = attributes.phone_confirm.then_some(ctx.now);
-            }
+            Contact::Email(email) => row.email = Some(email.clone()),
+            Contact::Phone(phone) => row.phone = Some(phone.clone()),
         }
+    }
+    // Both stand for themselves: a contact that is not there yet can be declared proven too (§17.3).
+    row.phone_confirmed_at = attributes.phone_confirm.then_some(ctx.now);
+    if attributes.email_confirm {
+        row.email_confirmed_at = Some(ctx.now);
+        user_metadata.insert("email_verified".to_owned(), json!(true));
     }
     row.user_metadata = user_metadata;
     row
@@ -142,9 +164,13 @@ fn new_row(
 /// Changes a user; a new password ends all his sessions.
 pub async fn admin_update_user(ctx: &Context, request: Update) -> Result<User> {
     let role = authenticate::admin(ctx, &request.bearer).await?;
-    let id = admin_user(ctx, &request.user).await?.id;
+    let User { id, email, .. } = admin_user(ctx, &request.user).await?;
     let attributes = request.attributes;
-    let plan = admin_users::check_update(&attributes, ctx.policy(), ctx.now)?;
+    let plan = admin_users::check_update(&attributes, ctx.now)?;
+    if let Some(password) = &attributes.password {
+        let owner = [email.as_deref().unwrap_or_default(), &attributes.email];
+        password_strength::accept(ctx, password, &owner).await?;
+    }
     let hash = match &attributes.password {
         Some(password) => Some(ctx.hash_password(password).await?),
         None => None,
@@ -173,6 +199,10 @@ pub async fn admin_update_user(ctx: &Context, request: Update) -> Result<User> {
         changes.password_hash = Some(Some(hash));
         tx.one_time_tokens().clear(id).await?;
         ended = tx.sessions().delete_all(id).await?;
+    }
+    if plan.email.is_some() || plan.phone.is_some() {
+        // What was sent to the contacts of before proves nothing any more.
+        tx.one_time_tokens().clear(id).await?;
     }
     if let Some(email) = plan.email {
         let claims = [("email", json!(email)), ("email_verified", json!(attributes.email_confirm))];
@@ -263,7 +293,7 @@ pub async fn admin_delete_user(ctx: &Context, request: Delete) -> Result<()> {
 }
 
 /// The values that take the place of everything that names a person (`contract/core.md` §17.6).
-fn soft_delete(user: &User, now: domain::time::Timestamp) -> SoftDelete {
+pub(crate) fn soft_delete(user: &User, now: domain::time::Timestamp) -> SoftDelete {
     let hidden = |value: &str| digest::obfuscate(&user.id.0, value);
     let hidden_phone = |value: &str| hidden(value).chars().take(15).collect::<String>();
     SoftDelete {

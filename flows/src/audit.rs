@@ -1,17 +1,34 @@
 //! The payloads of audit rows (`contract/core.md` §19).
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use domain::entropy::Entropy;
 use domain::ids::UserId;
+use domain::time::Timestamp;
 use domain::user::{Metadata, User};
 use serde_json::{Value, json};
 use storage::NewUser;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
+
+/// How many rows this process has written.
+static WRITTEN: AtomicU32 = AtomicU32::new(0);
+
+/// The id of a new row (RFC 9562, version 7): rows of one instant sort in the order in which they were written.
+pub(crate) fn id(entropy: &dyn Entropy, now: Timestamp) -> Uuid {
+    let [_, first, second, third] = WRITTEN.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let [a, b, c, d, e] = entropy.bytes();
+    let millis = u64::try_from(now.unix_micros() / 1000).unwrap_or_default();
+    Builder::from_unix_timestamp_millis(millis, &[0, first, 0, second, third, a, b, c, d, e]).into_uuid()
+}
 
 /// What is written down: action and the log it belongs to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Action(pub &'static str, pub &'static str);
 
 /// A session was opened.
 pub const LOGIN: Action = Action("login", "account");
+/// A sign-in was refused. Ours: the contract logs successes only.
+pub const LOGIN_FAILED: Action = Action("login_failed", "account");
 /// Sessions were ended by their user.
 pub const LOGOUT: Action = Action("logout", "account");
 /// An account was confirmed or made.
@@ -30,6 +47,12 @@ pub const USER_UPDATED_PASSWORD: Action = Action("user_updated_password", "user"
 pub const USER_CONFIRMATION_REQUESTED: Action = Action("user_confirmation_requested", "user");
 /// A sign-up of a confirmed address.
 pub const USER_REPEATED_SIGNUP: Action = Action("user_repeated_signup", "user");
+/// A recovery, a magic link or a code was asked for.
+pub const USER_RECOVERY_REQUESTED: Action = Action("user_recovery_requested", "user");
+/// A nonce was asked for.
+pub const USER_REAUTHENTICATE_REQUESTED: Action = Action("user_reauthenticate_requested", "user");
+/// An administrator invited somebody.
+pub const USER_INVITED: Action = Action("user_invited", "team");
 
 /// Whom an action is about.
 #[derive(Clone, Copy, Debug)]
@@ -81,14 +104,40 @@ pub fn by_user<'a>(user: impl Into<Subject<'a>>, action: Action, traits: Value) 
     with_traits(payload, traits)
 }
 
-/// An action of an admin, whose token has `role`, on a user.
-pub fn by_admin<'a>(role: &str, user: impl Into<Subject<'a>>, action: Action, mut traits: Value) -> Value {
+/// An attempt of somebody who has proven nothing: `username` is what he gave.
+pub fn by_stranger(username: &str, action: Action, traits: Value) -> Value {
+    let payload = json!({
+        "actor_id": Uuid::nil(),
+        "actor_username": username,
+        "actor_via_sso": false,
+        "action": action.0,
+        "log_type": action.1,
+    });
+    with_traits(payload, traits)
+}
+
+/// An action of a user himself on his account, which `traits` names besides.
+pub fn by_owner<'a>(user: impl Into<Subject<'a>>, action: Action, traits: Value) -> Value {
     let user = user.into();
+    by_user(user, action, with_subject(traits, user, action))
+}
+
+/// `traits` with whom the action is about. An invitation goes to an address: its row names no number.
+fn with_subject(mut traits: Value, user: Subject<'_>, action: Action) -> Value {
     if let Some(traits) = traits.as_object_mut() {
         traits.insert("user_id".to_owned(), json!(user.id));
         traits.insert("user_email".to_owned(), json!(user.email.unwrap_or_default()));
-        traits.insert("user_phone".to_owned(), json!(user.phone.unwrap_or_default()));
+        if action != USER_INVITED {
+            traits.insert("user_phone".to_owned(), json!(user.phone.unwrap_or_default()));
+        }
     }
+    traits
+}
+
+/// An action of an admin, whose token has `role`, on a user.
+pub fn by_admin<'a>(role: &str, user: impl Into<Subject<'a>>, action: Action, traits: Value) -> Value {
+    let user = user.into();
+    let traits = with_subject(traits, user, action);
     let payload = json!({
         "actor_id": Uuid::nil(),
         "actor_username": role,
@@ -110,12 +159,16 @@ fn with_traits(mut payload: Value, traits: Value) -> Value {
 /// An action of the user a token was issued to, as far as its claims tell.
 pub fn by_claims(claims: &Metadata, action: Action, traits: Value) -> Value {
     let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let payload = json!({
+    let full_name = claims.get("user_metadata").and_then(|metadata| metadata.get("full_name"));
+    let mut payload = json!({
         "actor_id": claims.get("sub"),
         "actor_username": text("phone").or(text("email")).unwrap_or_default(),
         "actor_via_sso": false,
         "action": action.0,
         "log_type": action.1,
     });
+    if let (Some(name), Some(payload)) = (full_name, payload.as_object_mut()) {
+        payload.insert("actor_name".to_owned(), name.clone());
+    }
     with_traits(payload, traits)
 }

@@ -1,152 +1,156 @@
-//! Sign-ups that must be confirmed by mail: the message, and what happens when it is answered.
+//! Accounts that must prove their contact first: the message that asks for it, and what happens when it is answered.
 
+use async_trait::async_trait;
 use domain::contact::Contact;
 use domain::ids::UserId;
 use domain::pkce::Challenge;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
-use domain::signup::Answer;
+use domain::sms::Channel;
 use domain::tokens::IssuedSession;
 use domain::user::{Metadata, User};
 use outbound::mails::Kind;
 use serde_json::json;
-use storage::{NewFlowState, TokenKind, Tx, UserChanges};
+use storage::{StoreError, Tx, UserChanges};
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::message::{self, Prepared, SmsPurpose};
 use crate::new_user::{self, Proven};
-use crate::signup::SignUpError;
-use crate::{audit, issue, mail, one_time};
+use crate::settle::{Done, Given, Proving, Settled, Step, open, settle};
+use crate::{audit, change_contact, hooks};
 
-/// The method a confirmed sign-up gives its session when it began with a challenge.
-const METHOD: &str = "email/signup";
+/// The method of a session that a password opens.
+const METHOD: &str = "password";
 
-/// Makes an unconfirmed account and mails its confirmation, all or nothing.
-pub(crate) async fn sign_up(
-    ctx: &Context,
-    contact: &Contact,
-    challenge: Option<&Challenge>,
-    data: &Metadata,
-    hash: Secret<String>,
-) -> std::result::Result<Answer, SignUpError> {
-    mail::count_against_limit(ctx).await?;
-    let account = new_user::account(ctx, contact, data, Some(hash), Proven::Later);
-    let id = account.user.id;
-    let mut tx = ctx.store().begin().await?;
-    tx.users().insert(&account.user, ctx.now).await?;
-    let sent = UserChanges { confirmation_sent_at: Some(Some(ctx.now)), ..UserChanges::default() };
-    tx.users().update(id, sent, ctx.now).await?;
-    for identity in &account.identities {
-        tx.identities().insert(identity, ctx.now).await?;
-    }
-    let traits = json!({ "provider": contact.provider() });
-    ctx.write_audit(&mut tx, audit::by_user(&account.user, audit::USER_CONFIRMATION_REQUESTED, traits)).await?;
-    let user = tx.users().read(id).await?.ok_or_else(|| Error::fault("new user is gone"))?;
-    write_mail(ctx, &mut tx, &user, challenge).await?;
-    tx.commit().await?;
-    ctx.services.outbox.wake(&ctx.tenant);
-    Ok(Answer::User(Box::new(user)))
+/// Somebody who asks for an account, or for another message to one that waits for its confirmation.
+#[derive(Clone, Copy)]
+pub(crate) struct Applicant<'a> {
+    /// Address or number.
+    pub(crate) contact: &'a Contact,
+    /// The challenge of a PKCE flow.
+    pub(crate) challenge: Option<&'a Challenge>,
+    /// How a number is reached.
+    pub(crate) channel: Channel,
+    /// Metadata of a new account.
+    pub(crate) data: &'a Metadata,
 }
 
-/// Mails the confirmation of an account again, unless one went out a moment ago.
-pub(crate) async fn send_again(ctx: &Context, user: &User, challenge: Option<&Challenge>) -> Result<User> {
-    let mut tx = ctx.store().begin().await?;
-    let locked = tx.users().lock(user.id).await?.ok_or(Refusal::SignupConflict)?.user;
-    let every = ctx.policy().smtp_max_frequency;
-    if let Some(refusal) = Refusal::email_cool_down(locked.confirmation_sent_at, every, ctx.now) {
-        return Err(refusal.into());
+/// Why an account could not be made.
+pub(crate) enum SignUpError {
+    /// Somebody was faster.
+    Taken,
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<StoreError> for SignUpError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::Taken,
+            other => Self::Other(other.into()),
+        }
     }
-    mail::count_against_limit(ctx).await?;
-    let changes = UserChanges { confirmation_sent_at: Some(Some(ctx.now)), ..UserChanges::default() };
-    tx.users().update(user.id, changes, ctx.now).await?;
-    let traits = json!({ "provider": "email" });
-    ctx.write_audit(&mut tx, audit::by_user(&locked, audit::USER_CONFIRMATION_REQUESTED, traits)).await?;
-    write_mail(ctx, &mut tx, &locked, challenge).await?;
-    let user = tx.users().read(user.id).await?.ok_or(Refusal::SignupConflict)?;
-    tx.commit().await?;
-    ctx.services.outbox.wake(&ctx.tenant);
+}
+
+impl From<Error> for SignUpError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Makes an unconfirmed account and sends its confirmation, all or nothing: where the message cannot be sent there is no
+/// account.
+pub(crate) async fn sign_up(
+    ctx: &Context,
+    applicant: Applicant<'_>,
+    hash: Secret<String>,
+) -> std::result::Result<User, SignUpError> {
+    let account = new_user::account(ctx, applicant.contact, applicant.data, Some(hash), Proven::Later);
+    account.may_be_made(ctx, applicant.data).await?;
+    let user = account.preview(ctx.now);
+    let prepared = prepare(ctx, &user, applicant).await?;
+    prepared.promise_new(ctx, account).await?;
+    let user = User { confirmation_sent_at: Some(ctx.now), ..user };
+    after_sign_up(ctx, &user).await?;
     Ok(user)
 }
 
-async fn write_mail(ctx: &Context, tx: &mut Tx, user: &User, challenge: Option<&Challenge>) -> Result<()> {
-    let email = user.email.as_deref().unwrap_or_default();
-    let fresh = one_time::fresh(ctx, email, challenge);
-    let data = one_time::mail_data(ctx, Kind::Confirmation, email, &fresh, &user.user_metadata);
-    tx.one_time_tokens().put(one_time::row(ctx, user.id, TokenKind::Confirmation, email, &fresh), ctx.now).await?;
-    if let Some(challenge) = challenge {
-        tx.flow_states()
-            .insert(NewFlowState {
-                id: ctx.entropy().uuid(),
-                user_id: Some(user.id),
-                challenge: Some((challenge.method(), challenge.value().to_owned())),
-                provider_type: "email".to_owned(),
-                authentication_method: METHOD.to_owned(),
-                referrer: None,
-                now: ctx.now,
-            })
-            .await?;
-    }
-    tx.outbox().put(mail::compose(ctx, Kind::Confirmation, email, &data)?).await?;
-    Ok(())
+/// Sends the confirmation of an account again, unless one went out a moment ago. The account stays as it is.
+pub(crate) async fn send_again(ctx: &Context, user: &User, applicant: Applicant<'_>) -> Result<User> {
+    let prepared = prepare(ctx, user, applicant).await?;
+    prepared.promise(ctx).await?.or_busy()?.ok_or(Refusal::SignupConflict)?;
+    let user = User { confirmation_sent_at: Some(ctx.now), updated_at: ctx.now, ..user.clone() };
+    after_sign_up(ctx, &user).await?;
+    Ok(user)
 }
 
-/// Marks `contact` of `user` as proven, in the transaction that consumed the proof (`contract/core.md` §15.4).
-pub(crate) async fn confirm(ctx: &Context, tx: &mut Tx, user: &User, contact: &Contact) -> Result<()> {
-    let mut changes = UserChanges { confirmation_token: Some(String::new()), ..UserChanges::default() };
-    match contact {
-        Contact::Email(email) => {
-            changes.email_confirmed_at = Some(Some(ctx.now));
-            let mut metadata = user.user_metadata.clone();
-            metadata.insert("email_verified".to_owned(), json!(true));
-            changes.user_metadata = Some(metadata);
-            for identity in &user.identities {
-                if identity.email().as_deref() == Some(email) {
-                    let mut data = identity.data.clone();
-                    data.insert("email_verified".to_owned(), json!(true));
-                    tx.identities().update_data(identity.id, &data, ctx.now).await?;
-                }
-            }
+async fn prepare(ctx: &Context, user: &User, applicant: Applicant<'_>) -> Result<Prepared> {
+    let prepared = match applicant.contact {
+        Contact::Email(_) => message::mail(ctx, Kind::Confirmation, user, applicant.challenge).await?,
+        Contact::Phone(phone) => message::sms(ctx, SmsPurpose::Confirmation, user, phone, applicant.channel).await?,
+    };
+    let traits = json!({ "provider": applicant.contact.provider() });
+    Ok(prepared.with_audit(ctx, audit::by_user(user, audit::USER_CONFIRMATION_REQUESTED, traits)))
+}
+
+/// The hook after a sign-up; its own words stay in the log (`contract/platform.md` §4.5).
+async fn after_sign_up(ctx: &Context, user: &User) -> Result<()> {
+    match hooks::after_user_created(ctx, user).await {
+        Err(Error::Refused(refusal)) => {
+            tracing::warn!(?refusal, "hook after a sign-up failed");
+            Err(Refusal::AfterUserCreatedFailed.into())
         }
-        Contact::Phone(_) => changes.phone_confirmed_at = Some(Some(ctx.now)),
-    }
-    changes.is_anonymous = Some(false);
-    tx.users().update(user.id, changes, ctx.now).await?;
-    tx.one_time_tokens().clear(user.id).await?;
-    let traits = json!({ "provider": contact.provider() });
-    ctx.write_audit(tx, audit::by_user(user, audit::USER_SIGNED_UP, traits)).await?;
-    Ok(())
-}
-
-/// Confirms an account whose password the request has proven, in a project that confirms without mail, and signs it in.
-pub(crate) async fn confirm_by_password(ctx: &Context, user: UserId, contact: &Contact) -> Result<IssuedSession> {
-    let mut tx = ctx.store().begin().await?;
-    let locked = tx.users().lock(user).await?.ok_or(Refusal::UserAlreadyExists)?.user;
-    confirm(ctx, &mut tx, &locked, contact).await?;
-    let issued = open_in(ctx, &mut tx, &locked, "password").await?;
-    tx.commit().await?;
-    issued.finish(ctx).await
-}
-
-/// A session written in a transaction that is not committed yet.
-pub(crate) struct Opened {
-    opening: issue::Opening,
-    user: User,
-    session: domain::session::Session,
-}
-
-impl Opened {
-    /// The tokens; to be called once the transaction is committed.
-    pub(crate) async fn finish(self, ctx: &Context) -> Result<IssuedSession> {
-        self.opening.finish(ctx, self.user, self.session).await
+        result => result,
     }
 }
 
-/// Opens a session of `user` inside `tx`.
-pub(crate) async fn open_in(ctx: &Context, tx: &mut Tx, user: &User, method: &str) -> Result<Opened> {
-    let opening = issue::opening(ctx, user.id, method);
-    let session = tx.sessions().insert(&opening.session, ctx.now).await?;
-    let signed_in = UserChanges { last_sign_in_at: Some(Some(ctx.now)), ..UserChanges::default() };
-    tx.users().update(user.id, signed_in, ctx.now).await?;
-    let user = tx.users().read(user.id).await?.ok_or(Refusal::BearerUserNotFound)?;
-    Ok(Opened { opening, user, session })
+/// Confirms an account whose password the request has proven, in a project that confirms without a message, and signs it in.
+/// `verified` is the hash the password was found to match.
+pub(crate) async fn confirm_by_password(
+    ctx: &Context,
+    user: UserId,
+    contact: &Contact,
+    verified: Secret<String>,
+) -> Result<IssuedSession> {
+    match settle(ctx, &ByPassword { user, contact: contact.clone(), verified }).await? {
+        Settled::Session(session) => Ok(*session),
+        Settled::Code(_) | Settled::Plain | Settled::HalfDone => Err(Error::fault("a sign-up without tokens")),
+    }
+}
+
+struct ByPassword {
+    user: UserId,
+    contact: Contact,
+    verified: Secret<String>,
+}
+
+#[async_trait]
+impl Proving for ByPassword {
+    async fn run(&self, ctx: &Context, tx: &mut Tx, given: &Given) -> Result<Step> {
+        let locked = tx.users().lock(self.user).await?.ok_or(Refusal::UserAlreadyExists)?;
+        let user = &locked.user;
+        let usable = user.deleted_at.is_none() && !user.is_banned(ctx.now);
+        if !usable || locked.password_hash.as_ref() != Some(&self.verified) {
+            return Err(Refusal::UserAlreadyExists.into());
+        }
+        let mut changes = UserChanges {
+            confirmation_token: Some(String::new()),
+            is_anonymous: Some(false),
+            last_sign_in_at: Some(Some(ctx.now)),
+            ..UserChanges::default()
+        };
+        match &self.contact {
+            Contact::Email(_) => change_contact::confirm_email(ctx, user, &mut changes),
+            Contact::Phone(_) => changes.phone_confirmed_at = Some(Some(ctx.now)),
+        }
+        tx.users().update(user.id, changes, ctx.now).await?;
+        tx.one_time_tokens().clear(user.id).await?;
+        let traits = json!({ "provider": self.contact.provider() });
+        ctx.write_audit(tx, audit::by_user(user, audit::USER_SIGNED_UP, traits.clone())).await?;
+        ctx.write_audit(tx, audit::by_user(user, audit::LOGIN, traits)).await?;
+        let end = open(ctx, tx, given, user.id, METHOD).await?;
+        let user = tx.users().read(user.id).await?.ok_or(Refusal::UserAlreadyExists)?;
+        Ok(Step::Done(Box::new(Done { end, user, ended: Vec::new(), notices: Vec::new() })))
+    }
 }

@@ -15,6 +15,10 @@ use domain::request::Caller;
 use domain::secret::Secret;
 use domain::session::Session;
 use domain::time::{Clock, Timestamp};
+use outbound::breaches::BreachCheck;
+use outbound::captcha::CaptchaTransport;
+use outbound::hooks::HookTransport;
+use outbound::sms::SmsTransport;
 use storage::{AuditEntry, TenantStore, Tx};
 
 use crate::error::Result;
@@ -80,6 +84,14 @@ pub struct Services {
     pub master_key: Arc<MasterKey>,
     /// The deliverer.
     pub outbox: Arc<dyn OutboxWake>,
+    /// Calls hooks.
+    pub hooks: Arc<dyn HookTransport>,
+    /// Sends messages to phones.
+    pub sms: Arc<dyn SmsTransport>,
+    /// Judges captcha tokens.
+    pub captcha: Arc<dyn CaptchaTransport>,
+    /// Knows breached passwords.
+    pub breaches: Arc<dyn BreachCheck>,
 }
 
 /// The memory of a session's actor between two requests. The database decides; this spares a read.
@@ -147,7 +159,7 @@ impl Context {
     /// An audit row of this request (`contract/core.md` §19), unless the project keeps none.
     pub fn audit(&self, payload: serde_json::Value) -> Option<AuditEntry> {
         (!self.policy().audit_log_disable_postgres).then(|| AuditEntry {
-            id: self.entropy().uuid(),
+            id: crate::audit::id(self.entropy(), self.now),
             payload,
             ip_address: String::new(),
             created_at: self.now,

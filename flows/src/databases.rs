@@ -29,10 +29,11 @@ impl Databases {
         &self.gateway
     }
 
-    /// All databases that are connected now.
-    pub fn connected(&self) -> Vec<Database> {
+    /// All databases that are connected now, each with its URL; the gateway's own comes first and has none.
+    pub fn connected(&self) -> Vec<(Option<Secret<String>>, Database)> {
         let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        std::iter::once(self.gateway.clone()).chain(own.values().cloned()).collect()
+        let own = own.iter().map(|(url, database)| (Some(Secret::new(url.clone())), database.clone()));
+        std::iter::once((None, self.gateway.clone())).chain(own).collect()
     }
 
     /// The database at `url`, `None` = the gateway's. Connected and migrated on first use.

@@ -2,15 +2,20 @@
 
 use crypto::refresh_token;
 use domain::access_token::{self, Claims};
+use domain::hook::Point;
 use domain::ids::{SessionId, UserId};
 use domain::secret::Secret;
-use domain::session::Session;
+use domain::session::{Aal, AmrEntry, Session};
 use domain::tokens::IssuedSession;
-use domain::user::User;
+use domain::user::{Metadata, User};
 use storage::{NewRefreshToken, NewSession};
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::hooks;
+
+/// The way a refresh gets its token, as the custom-access-token hook is told.
+pub(crate) const REFRESH: &str = "token_refresh";
 
 /// A session that is about to be written, and its first refresh token.
 pub(crate) struct Opening {
@@ -43,10 +48,63 @@ pub(crate) fn opening(ctx: &Context, user: UserId, method: &str) -> Opening {
 
 impl Opening {
     /// The tokens of the session, once it has been written, and its entry in the index.
-    pub(crate) async fn finish(self, ctx: &Context, user: User, session: Session) -> Result<IssuedSession> {
+    pub(crate) async fn finish(
+        self,
+        ctx: &Context,
+        user: User,
+        session: Session,
+        approved: Approved,
+    ) -> Result<IssuedSession> {
         ctx.remember_session(&session).await;
-        sign(ctx, user, session, self.first_token)
+        sign(ctx, user, session, self.first_token, approved)
     }
+
+    /// The session as it will be read back.
+    fn opened(&self, ctx: &Context) -> Session {
+        let new = &self.session;
+        Session {
+            id: new.id,
+            user_id: new.user_id,
+            created_at: ctx.now,
+            updated_at: ctx.now,
+            refreshed_at: None,
+            not_after: None,
+            aal: Aal::Aal1,
+            factor_id: None,
+            user_agent: new.user_agent.clone(),
+            ip: new.ip.clone(),
+            tag: None,
+            refresh_token_counter: new.refresh_token_counter,
+            refresh_token_hmac_key: None,
+            amr: vec![AmrEntry { method: new.amr_method.clone(), at: ctx.now }],
+        }
+    }
+}
+
+/// What the custom-access-token hook said to the claims of a token that is about to be signed.
+#[derive(Clone, Debug)]
+pub(crate) struct Approved(Option<Metadata>);
+
+impl Approved {
+    /// Nobody was asked: the claims are the server's own.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+}
+
+/// Asks the hook, where it is on, about the first token of a session that `user`, as he will be then, is about to get.
+/// Called before anything is written, since the hook may refuse, and while no connection is held.
+pub(crate) async fn approve(ctx: &Context, opening: &Opening, user: &User) -> Result<Approved> {
+    approve_token(ctx, user, &opening.opened(ctx), &opening.session.amr_method).await
+}
+
+/// The same for a token of a session that exists; `method` is the way it is got.
+pub(crate) async fn approve_token(ctx: &Context, user: &User, session: &Session, method: &str) -> Result<Approved> {
+    if !hooks::is_on(ctx, Point::CustomAccessToken) {
+        return Ok(Approved::none());
+    }
+    let claims = claims(ctx, user, session);
+    hooks::access_token(ctx, claims, user.id, method).await.map(|given| Approved(Some(given)))
 }
 
 /// The key of the session's refresh tokens: its own where an adopted row has one, else derived from the project's.
@@ -58,23 +116,34 @@ pub(crate) fn session_key(ctx: &Context, session: &Session) -> [u8; 32] {
         .unwrap_or_else(|| ctx.tenant.project_key.session_key(session.id))
 }
 
-/// Signs an access token for `session` as `user` and `session` are now.
+fn claims(ctx: &Context, user: &User, session: &Session) -> Claims {
+    let policy = ctx.policy();
+    let expires_at = access_token::expires_at(user, session, policy.jwt_exp, &policy.session_limits, ctx.now);
+    Claims::new(user, session, &ctx.tenant.base_url, ctx.now.unix(), expires_at)
+}
+
+/// Signs an access token for `session` as `user` and `session` are now. The times of the answer are the server's own, also
+/// where the hook gave the token others (`contract/core.md` §8.2).
 pub(crate) fn sign(
     ctx: &Context,
     user: User,
     session: Session,
     refresh_token: Secret<String>,
+    approved: Approved,
 ) -> Result<IssuedSession> {
-    let policy = ctx.policy();
-    let issued_at = ctx.now.unix();
-    let expires_at = access_token::expires_at(&user, &session, policy.jwt_exp, &policy.session_limits, ctx.now);
-    let claims = Claims::new(&user, &session, &ctx.tenant.base_url, issued_at, expires_at);
-    let access_token = ctx.tenant.keys.sign(&claims).map_err(Error::fault)?;
+    let claims = claims(ctx, &user, &session);
+    let access_token = match approved.0 {
+        Some(given) => ctx.tenant.keys.sign(&given),
+        None if hooks::is_on(ctx, Point::CustomAccessToken) => {
+            return Err(Error::fault("the custom-access-token hook was not asked"));
+        }
+        None => ctx.tenant.keys.sign(&claims),
+    };
     Ok(IssuedSession {
-        access_token,
+        access_token: access_token.map_err(Error::fault)?,
         refresh_token,
-        expires_in: expires_at - issued_at,
-        expires_at,
+        expires_in: claims.exp - claims.iat,
+        expires_at: claims.exp,
         user,
         session,
         weak_password: None,

@@ -1,6 +1,11 @@
-//! Limits per client address (`contract/core.md` §3.1). A caller without address, behind a trusted proxy that names none,
-//! meets none of them.
+//! How often things may be asked for (`contract/core.md` §3, `security/advisor.md` §1.10). Gateways share the counts. While
+//! those are away requests are served: what guards a guess is counted on its row in the database.
 
+use std::time::Duration;
+
+use cluster::{Hit, Unavailable};
+use domain::config::AttemptLimit;
+use domain::contact::Contact;
 use domain::refusal::Refusal;
 
 use crate::context::Context;
@@ -10,7 +15,10 @@ use crate::error::Result;
 /// allows a minute's worth of that at once.
 const BURST: u32 = 30;
 
-/// What is limited; each has buckets of its own.
+/// The window of the project's limits on messages.
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What is limited per client address; each has buckets of its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Limited {
     /// `/token` of every grant but web3.
@@ -23,31 +31,151 @@ pub(crate) enum Limited {
     Anonymous,
     /// `PUT /user`.
     UserUpdate,
+    /// `/otp`.
+    Otp,
+    /// `/magiclink`.
+    MagicLink,
+    /// `/recover`.
+    Recover,
+    /// `/resend`.
+    Resend,
 }
 
-/// Takes a token from the caller's bucket.
+/// Takes a token from the caller's bucket. A caller without address, behind a trusted proxy that names none, has none.
 pub(crate) async fn per_address(ctx: &Context, limited: Limited) -> Result<()> {
-    let Some(address) = ctx.caller.ip.as_deref() else { return Ok(()) };
-    let limits = ctx.policy().rate_limits;
+    let Some(address) = ctx.caller.counted.as_deref() else { return Ok(()) };
+    let limits = &ctx.policy().rate_limits;
     let five_minutes = |events: u32| (BURST.max(events / 5), f64::from(events) / 300.0);
     let (name, (capacity, per_second)) = match limited {
         Limited::Token => ("token", five_minutes(limits.token_refresh)),
         Limited::Verify => ("verify", five_minutes(limits.verify)),
         Limited::SignUp => ("signup", five_minutes(limits.otp)),
         Limited::UserUpdate => ("user", five_minutes(limits.otp)),
+        Limited::Otp => ("otp", five_minutes(limits.otp)),
+        Limited::MagicLink => ("magiclink", five_minutes(limits.otp)),
+        Limited::Recover => ("recover", five_minutes(limits.otp)),
+        Limited::Resend => ("resend", five_minutes(limits.otp)),
         Limited::Anonymous => ("anonymous", (limits.anonymous_users, f64::from(limits.anonymous_users) / 3600.0)),
     };
     let bucket = format!("{name}:{}", network(address));
     let counters = &ctx.services.cluster.counters;
-    match counters.take(ctx.tenant.project.id, &bucket, capacity, per_second, ctx.now).await {
-        Ok(take) if !take.granted() => Err(Refusal::OverRequestRateLimit.into()),
-        Ok(_) => Ok(()),
-        // Served rather than refused: passwords and codes have guards of their own in the database.
-        Err(error) => {
-            tracing::debug!(%error, "shared counters are away");
-            Ok(())
+    let taken = counters.take(ctx.tenant.project.id, &bucket, capacity, per_second, ctx.now).await;
+    match known(taken) {
+        Some(take) if !take.granted() => Err(Refusal::OverRequestRateLimit.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Counts a mail against the project's limit. Projects that confirm without mail have none (`contract/core.md` §3.2).
+pub(crate) async fn email(ctx: &Context) -> Result<()> {
+    if ctx.policy().mailer_autoconfirm {
+        return Ok(());
+    }
+    per_hour(ctx, "mail", ctx.policy().rate_limits.email_sent, Refusal::OverEmailSendRateLimit).await
+}
+
+/// Counts an SMS against the project's limit, as [`email`] does a mail.
+pub(crate) async fn sms(ctx: &Context) -> Result<()> {
+    if ctx.policy().sms_autoconfirm {
+        return Ok(());
+    }
+    per_hour(ctx, "sms", ctx.policy().rate_limits.sms_sent, Refusal::OverSmsSendRateLimit).await
+}
+
+async fn per_hour(ctx: &Context, name: &str, limit: u32, refusal: Refusal) -> Result<()> {
+    let hit = ctx.services.cluster.counters.hit(ctx.tenant.project.id, name, limit, HOUR, ctx.now).await;
+    match known(hit) {
+        Some(Hit::Refused { .. }) => Err(refusal.into()),
+        _ => Ok(()),
+    }
+}
+
+/// What is limited by the number of attempts; each has counts of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Attempt<'a> {
+    /// A password for this contact, known or not.
+    SignIn(&'a Contact),
+    /// A sign-up from the caller's address.
+    SignUp,
+    /// `/recover`.
+    Recovery(&'a Contact),
+    /// `/resend`.
+    Resend(&'a Contact),
+    /// `/reauthenticate`.
+    Reauthentication(&'a Contact),
+    /// `/otp`, `/magiclink`.
+    OtpRequest(&'a Contact),
+}
+
+impl Attempt<'_> {
+    fn limit(self, ctx: &Context) -> AttemptLimit {
+        let limits = &ctx.policy().rate_limits;
+        match self {
+            Self::SignIn(_) => limits.sign_in,
+            Self::SignUp => limits.sign_up,
+            Self::Recovery(_) | Self::Resend(_) | Self::Reauthentication(_) => limits.recovery,
+            Self::OtpRequest(_) => limits.otp_request,
         }
     }
+
+    /// What it is counted under; contacts keyed, so that the store of the counts does not tell them.
+    fn key(self, ctx: &Context) -> Option<String> {
+        let of = |name: &str, contact: &Contact| {
+            let contact = contact.email().or(contact.phone()).unwrap_or_default();
+            Some(format!("{name}:{}", ctx.tenant.project_key.one_time_hash(contact)))
+        };
+        match self {
+            Self::SignUp => ctx.caller.counted.as_deref().map(|address| format!("sign-up:{}", network(address))),
+            Self::SignIn(contact) => of("sign-in", contact),
+            Self::Recovery(contact) => of("recovery", contact),
+            Self::Resend(contact) => of("resend", contact),
+            Self::Reauthentication(contact) => of("reauthentication", contact),
+            Self::OtpRequest(contact) => of("otp-request", contact),
+        }
+    }
+
+    fn refusal(self, wait: Duration) -> Refusal {
+        let wait = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        match self {
+            Self::SignIn(_) | Self::SignUp => Refusal::OverAttemptLimit(wait),
+            Self::Recovery(contact)
+            | Self::Resend(contact)
+            | Self::Reauthentication(contact)
+            | Self::OtpRequest(contact) => match contact {
+                Contact::Email(_) => Refusal::OverEmailAttemptLimit(wait),
+                Contact::Phone(_) => Refusal::OverSmsAttemptLimit(wait),
+            },
+        }
+    }
+}
+
+/// Counts an attempt, where the project limits them, or refuses it.
+pub(crate) async fn attempt(ctx: &Context, attempt: Attempt<'_>) -> Result<()> {
+    let AttemptLimit { events, seconds } = attempt.limit(ctx);
+    if events == 0 {
+        return Ok(());
+    }
+    let Some(key) = attempt.key(ctx) else { return Ok(()) };
+    let window = Duration::from_secs(u64::from(seconds));
+    let hit = ctx.services.cluster.counters.hit(ctx.tenant.project.id, &key, events, window, ctx.now).await;
+    match known(hit) {
+        Some(Hit::Refused { retry_after }) => Err(attempt.refusal(retry_after).into()),
+        _ => Ok(()),
+    }
+}
+
+/// Forgets attempts after one that succeeded.
+pub(crate) async fn succeeded(ctx: &Context, attempt: Attempt<'_>) {
+    if attempt.limit(ctx).events > 0
+        && let Some(key) = attempt.key(ctx)
+    {
+        known(ctx.services.cluster.counters.clear(ctx.tenant.project.id, &key).await);
+    }
+}
+
+/// What the shared counters say, if they can be asked.
+fn known<T>(answer: std::result::Result<T, Unavailable>) -> Option<T> {
+    answer.inspect_err(|error| tracing::debug!(%error, "shared counters are away")).ok()
 }
 
 /// An IPv6 client owns its /64; counting single addresses would count nothing (`security/advisor.md` §1.10).

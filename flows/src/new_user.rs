@@ -1,16 +1,18 @@
 //! The rows of a new account (`contract/core.md` §12.2, §17.3).
 
+use crypto::password;
 use domain::contact::Contact;
 use domain::ids::{IdentityId, UserId};
 use domain::secret::Secret;
-use domain::user::Metadata;
+use domain::signup::{identity_claims, without_nulls};
+use domain::time::Timestamp;
+use domain::user::{Identity, Metadata, User};
 use serde_json::{Value, json};
 use storage::{NewIdentity, NewUser};
 
 use crate::context::Context;
-
-/// Claims a client cannot set through its own metadata.
-const RESERVED: [&str; 5] = ["sub", "email", "email_verified", "phone", "phone_verified"];
+use crate::error::Result;
+use crate::hooks;
 
 /// Whether the contact is proven by the request that makes the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,59 @@ pub(crate) struct Account {
     pub(crate) identities: Vec<NewIdentity>,
 }
 
+impl Account {
+    /// The account as it will be read back.
+    pub(crate) fn preview(&self, now: Timestamp) -> User {
+        let user = &self.user;
+        let as_read = |identity: &NewIdentity| Identity {
+            id: identity.id,
+            user_id: identity.user_id,
+            provider: identity.provider.clone(),
+            provider_id: identity.provider_id.clone(),
+            data: identity.data.clone(),
+            last_sign_in_at: identity.last_sign_in_at,
+            created_at: now,
+            updated_at: now,
+        };
+        User {
+            id: user.id,
+            aud: user.aud.clone(),
+            role: user.role.clone(),
+            email: user.email.clone(),
+            phone: user.phone.clone(),
+            email_confirmed_at: user.email_confirmed_at,
+            phone_confirmed_at: user.phone_confirmed_at,
+            confirmed_at: user.email_confirmed_at.or(user.phone_confirmed_at),
+            invited_at: user.invited_at,
+            confirmation_sent_at: None,
+            recovery_sent_at: None,
+            email_change: String::new(),
+            email_change_sent_at: None,
+            email_change_confirm_status: 0,
+            phone_change: String::new(),
+            phone_change_sent_at: None,
+            reauthentication_sent_at: None,
+            last_sign_in_at: None,
+            app_metadata: user.app_metadata.clone(),
+            user_metadata: user.user_metadata.clone(),
+            is_sso_user: user.is_sso_user,
+            is_anonymous: user.is_anonymous,
+            banned_until: user.banned_until,
+            deleted_at: None,
+            created_at: now,
+            updated_at: now,
+            identities: self.identities.iter().map(as_read).collect(),
+            factors: Vec::new(),
+        }
+    }
+
+    /// Asks the hook whether the account may be made. It is shown the metadata as it was sent.
+    pub(crate) async fn may_be_made(&self, ctx: &Context, data: &Metadata) -> Result<()> {
+        let user = User { user_metadata: data.clone(), ..self.preview(ctx.now) };
+        hooks::before_user_created(ctx, &user).await
+    }
+}
+
 /// An account that signed up with `contact` and `data`.
 pub(crate) fn account(
     ctx: &Context,
@@ -38,28 +93,51 @@ pub(crate) fn account(
     proven: Proven,
 ) -> Account {
     let id = UserId(ctx.entropy().uuid());
-    let mut identity_data: Metadata = data.clone();
-    identity_data.retain(|key, value| !RESERVED.contains(&key.as_str()) && !value.is_null());
-    identity_data.extend(contact_claims(id, contact));
-    let mut user_metadata = identity_data.clone();
+    let identity_data = identity_claims(id, contact, data);
+    let mut user_metadata = without_nulls(identity_data.clone());
     if proven == Proven::Now && matches!(contact, Contact::Email(_)) {
         user_metadata.insert("email_verified".to_owned(), Value::Bool(true));
     }
-    let (email, phone) = (contact.email(), contact.phone());
     let confirmed_at = (proven == Proven::Now).then_some(ctx.now);
+    let row = with_contact(blank(ctx, id), contact);
     Account {
         user: NewUser {
-            email_confirmed_at: email.and(confirmed_at),
-            phone_confirmed_at: phone.and(confirmed_at),
-            email: email.map(str::to_owned),
-            phone: phone.map(str::to_owned),
+            email_confirmed_at: contact.email().and(confirmed_at),
+            phone_confirmed_at: contact.phone().and(confirmed_at),
             password_hash: hash,
-            app_metadata: app_metadata(&[contact.provider()]),
             user_metadata,
-            ..blank(ctx, id)
+            ..row
         },
         identities: vec![identity(ctx, id, contact.provider(), identity_data)],
     }
+}
+
+/// An account that an administrator asks for by address: its metadata is what was given, its identity has nothing of that.
+pub(crate) fn by_invitation(ctx: &Context, email: &str, data: &Metadata, hash: Option<Secret<String>>) -> Account {
+    let id = UserId(ctx.entropy().uuid());
+    let contact = Contact::Email(email.to_owned());
+    let row = with_contact(blank(ctx, id), &contact);
+    Account {
+        user: NewUser { password_hash: hash, user_metadata: data.clone(), ..row },
+        identities: vec![identity(ctx, id, contact.provider(), identity_claims(id, &contact, &Metadata::new()))],
+    }
+}
+
+fn with_contact(row: NewUser, contact: &Contact) -> NewUser {
+    NewUser {
+        email: contact.email().map(str::to_owned),
+        phone: contact.phone().map(str::to_owned),
+        app_metadata: app_metadata(&[contact.provider()]),
+        ..row
+    }
+}
+
+/// A hash of today's kind that no password has, for accounts that are entered by code: it looks like that of a password
+/// nobody knows, and costs nothing to make.
+pub(crate) fn unknown_password(ctx: &Context) -> Secret<String> {
+    let costs: Vec<&str> = password::dummy_hash().split('$').take(4).collect();
+    let [salt, first, second] = [(); 3].map(|()| ctx.entropy().uuid().simple());
+    Secret::new(format!("{}${salt}${first}{second}", costs.join("$")))
 }
 
 /// An account without any contact.
@@ -89,7 +167,7 @@ pub(crate) fn blank(ctx: &Context, id: UserId) -> NewUser {
     }
 }
 
-/// The claims of a new identity of `contact`.
+/// The claims of a new identity of `contact` that an administrator makes; those of a sign-up do not repeat the number.
 pub(crate) fn contact_claims(id: UserId, contact: &Contact) -> Metadata {
     let mut claims = Metadata::new();
     claims.insert("sub".to_owned(), json!(id));

@@ -1,17 +1,13 @@
-//! One-time tokens: what travels in a mail, and what is stored of it (`contract/core.md` §9, mission row 14).
+//! One-time tokens: what travels in a message, and what is stored of it (`contract/core.md` §9, mission row 14).
 
-use crypto::otp;
+use crypto::{digest, otp};
+use domain::contact::Contact;
 use domain::ids::UserId;
 use domain::pkce::Challenge;
 use domain::secret::Secret;
-use domain::user::Metadata;
-use outbound::mails::{Data, Kind, confirmation_link};
-use storage::{NewOneTimeToken, TokenKind};
+use storage::{NewOneTimeToken, OneTimeToken, TokenKind};
 
 use crate::context::Context;
-
-/// Marks the token of a flow that began with a challenge.
-const PKCE_PREFIX: &str = "pkce_";
 
 /// A fresh code with its link token.
 pub(crate) struct Fresh {
@@ -21,24 +17,57 @@ pub(crate) struct Fresh {
     pub(crate) link_token: Secret<String>,
 }
 
-/// A fresh code for `contact`.
-pub(crate) fn fresh(ctx: &Context, contact: &str, challenge: Option<&Challenge>) -> Fresh {
-    let code = ctx.entropy().otp(ctx.policy().mailer_otp_length);
-    let token = otp::link_token(contact, &code);
-    let link_token = if challenge.is_some() { format!("{PKCE_PREFIX}{token}") } else { token };
-    Fresh { code: Secret::new(code), link_token: Secret::new(link_token) }
+/// A fresh code for `contact`, as long as the project wants it for an address or a number. The link token is derived from
+/// both, or 256 random bits where the project wants that.
+pub(crate) fn fresh(ctx: &Context, contact: &Contact, challenge: Option<&Challenge>) -> Fresh {
+    let length = match contact {
+        Contact::Email(_) => ctx.policy().mailer_otp_length,
+        Contact::Phone(_) => ctx.policy().sms.otp_length,
+    };
+    with_code(ctx, contact, Secret::new(ctx.entropy().otp(length)), challenge)
 }
 
-/// The row that recognises `fresh`: a keyed hash, nothing that could be used.
-pub(crate) fn row(ctx: &Context, user: UserId, kind: TokenKind, contact: &str, fresh: &Fresh) -> NewOneTimeToken {
+/// `code` for `contact` with its link token.
+pub(crate) fn with_code(
+    ctx: &Context,
+    contact: &Contact,
+    code: Secret<String>,
+    challenge: Option<&Challenge>,
+) -> Fresh {
+    let token = match contact {
+        Contact::Email(email) if !ctx.policy().mailer_link_random => otp::link_token(email, code.expose()),
+        // No link ever goes to a phone: a token that could be computed from a guessed code would only help to guess.
+        Contact::Email(_) | Contact::Phone(_) => random_token(ctx),
+    };
+    let link_token = if challenge.is_some() { format!("{}{token}", otp::PKCE_PREFIX) } else { token };
+    Fresh { code, link_token: Secret::new(link_token) }
+}
+
+/// 256 random bits in lower-case hex.
+fn random_token(ctx: &Context) -> String {
+    ctx.entropy().bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The row that recognises `fresh`: keyed hashes, nothing that could be used.
+pub(crate) fn row(ctx: &Context, user: UserId, kind: TokenKind, contact: &Contact, fresh: &Fresh) -> NewOneTimeToken {
+    let contact = match contact {
+        Contact::Email(contact) | Contact::Phone(contact) => contact,
+    };
     NewOneTimeToken {
         id: ctx.entropy().uuid(),
         user_id: user,
         kind,
         hash: stored(ctx, fresh.link_token.expose()),
-        code_hash: stored(ctx, &otp::link_token(contact, fresh.code.expose())),
-        relates_to: contact.to_owned(),
+        code_hash: code_hash(ctx, contact, fresh.code.expose()),
+        relates_to: contact.clone(),
     }
+}
+
+/// `row` with hashes of what nobody was told: nothing opens it.
+pub(crate) fn dead(ctx: &Context, row: NewOneTimeToken) -> NewOneTimeToken {
+    let unknown = |_| stored(ctx, &random_token(ctx));
+    let [hash, code_hash] = [(); 2].map(unknown);
+    NewOneTimeToken { hash, code_hash, ..row }
 }
 
 /// The stored form of what stands in a link.
@@ -46,31 +75,23 @@ pub(crate) fn stored(ctx: &Context, link_token: &str) -> String {
     ctx.tenant.project_key.one_time_hash(link_token)
 }
 
-/// The stored forms a typed `code` for `contact` may have: a flow that began with a challenge can be finished by code too.
-pub(crate) fn stored_forms_of_code(ctx: &Context, contact: &str, code: &str) -> [String; 2] {
-    let token = otp::link_token(contact, code);
-    let prefixed = format!("{PKCE_PREFIX}{token}");
-    [stored(ctx, &token), stored(ctx, &prefixed)]
+/// The stored form of `code` as typed by whom `contact` belongs to.
+pub(crate) fn code_hash(ctx: &Context, contact: &str, code: &str) -> String {
+    stored(ctx, &otp::link_token(contact, code))
+}
+
+/// Whether `code` is the one that was sent to `contact` with `token`. Rows of older versions, and those that an adopted
+/// reference server wrote, hold one hash for link and code.
+pub(crate) fn matches_code(ctx: &Context, token: &OneTimeToken, contact: &str, code: &str) -> bool {
+    let bare = otp::link_token(contact, code);
+    let hash = stored(ctx, &bare);
+    match &token.code_hash {
+        Some(stored) => digest::constant_time_eq(stored.as_bytes(), hash.as_bytes()),
+        None => otp::same(&token.hash, &hash) || otp::same(&token.hash, &bare),
+    }
 }
 
 /// Whether a link belongs to a flow that began with a challenge.
 pub(crate) fn is_pkce(link_token: &str) -> bool {
-    link_token.starts_with(PKCE_PREFIX)
-}
-
-/// The facts of a mail with a link (`contract/platform.md` §5.3).
-pub(crate) fn mail_data(ctx: &Context, kind: Kind, email: &str, fresh: &Fresh, user_metadata: &Metadata) -> Data {
-    let redirect_to = domain::redirect::choose(&ctx.caller.redirect_candidates, ctx.policy());
-    let verify = format!("{}/verify", ctx.tenant.base_url);
-    let link_type = kind.link_type().unwrap_or_default();
-    Data {
-        site_url: ctx.policy().site_url.clone(),
-        confirmation_url: confirmation_link(&verify, fresh.link_token.expose(), link_type, &redirect_to),
-        email: email.to_owned(),
-        token: fresh.code.expose().clone(),
-        token_hash: fresh.link_token.expose().clone(),
-        data: user_metadata.clone(),
-        redirect_to,
-        ..Data::default()
-    }
+    link_token.starts_with(otp::PKCE_PREFIX)
 }

@@ -1,7 +1,8 @@
 //! `POST /token?grant_type=refresh_token` with a session-bound token (`contract/core.md` §10.3, §10.7).
-//! One statement when the session's actor remembers the session, two when it does not.
+//! One statement when the session's actor remembers the session, two when it does not or a hook shapes the token.
 
 use crypto::refresh_token::{self, Bound, RefreshToken};
+use domain::hook::Point;
 use domain::refresh::{self, Request, Verdict};
 use domain::refusal::Refusal;
 use domain::secret::Secret;
@@ -14,7 +15,7 @@ use storage::{EndSessions, RotateSession, Which};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::limits::{self, Limited};
-use crate::{audit, issue, refresh_stored};
+use crate::{audit, hooks, issue, refresh_stored};
 
 /// A rotation that lost to another gateway is decided anew on fresh facts; more often than this is contention.
 const ATTEMPTS: usize = 8;
@@ -39,7 +40,10 @@ async fn trade(ctx: &Context, request: &Request) -> Result<IssuedSession> {
 }
 
 async fn refresh_bound(ctx: &Context, token: &Bound) -> Result<IssuedSession> {
-    let mut remembered = ctx.warm.as_ref().and_then(crate::context::WarmSession::take);
+    let hooked = hooks::is_on(ctx, Point::CustomAccessToken);
+    // A hook judges what the database says now.
+    let mut remembered = ctx.warm.as_ref().and_then(crate::context::WarmSession::take).filter(|_| !hooked);
+    let mut approved = None;
     for _ in 0..ATTEMPTS {
         let from_memory = remembered.is_some();
         let (session, user) = match remembered.take() {
@@ -61,6 +65,11 @@ async fn refresh_bound(ctx: &Context, token: &Bound) -> Result<IssuedSession> {
             Verdict::EndFamily => return end_family(ctx, &session, &user).await,
             Verdict::Refuse => return Err(Refusal::RefreshTokenAlreadyUsed.into()),
         };
+        // Before the rotation: a hook that fails leaves the presented token usable. Once is enough.
+        let claims = match approved.take() {
+            Some(claims) => claims,
+            None => issue::approve_token(ctx, &user, &session, issue::REFRESH).await?,
+        };
         let rotate = RotateSession {
             session: session.id,
             expected_counter: session.refresh_token_counter.unwrap_or_default(),
@@ -71,7 +80,10 @@ async fn refresh_bound(ctx: &Context, token: &Bound) -> Result<IssuedSession> {
             now: ctx.now,
         };
         let rotated = ctx.store().rotate_session(rotate).await?;
-        let Some((session, user)) = rotated.and_then(|row| Some((row.session?, row.user))) else { continue };
+        let Some((session, user)) = rotated.and_then(|row| Some((row.session?, row.user))) else {
+            approved = Some(claims);
+            continue;
+        };
         if let Some(warm) = &ctx.warm {
             warm.put(session.clone(), user.clone());
         }
@@ -79,7 +91,7 @@ async fn refresh_bound(ctx: &Context, token: &Bound) -> Result<IssuedSession> {
             ctx.remember_session(&session).await;
         }
         let successor = refresh_token::issue(session.id, next, &key);
-        let mut issued = issue::sign(ctx, user, session, successor)?;
+        let mut issued = issue::sign(ctx, user, session, successor, claims)?;
         issued.rotation = Some(rotation);
         return Ok(issued);
     }
@@ -115,5 +127,5 @@ async fn end_family(ctx: &Context, session: &Session, user: &User) -> Result<Iss
     let ended = ctx.store().end_sessions(end).await?;
     ctx.forget_sessions(user.id, &ended.ended).await;
     tracing::warn!(session = %session.id, user = %user.id, "refresh token reuse: session ended");
-    Err(Refusal::RefreshTokenAlreadyUsed.into())
+    Err(Refusal::RefreshSessionEnded.into())
 }

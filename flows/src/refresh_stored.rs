@@ -2,6 +2,7 @@
 //! The row locks of token and session keep the order; a stored token does not tell its session beforehand.
 
 use crypto::refresh_token;
+use domain::hook::Point;
 use domain::refresh::{self, StoredFacts, StoredVerdict};
 use domain::refusal::Refusal;
 use domain::secret::Secret;
@@ -13,25 +14,23 @@ use storage::{StoredToken, Tx};
 
 use crate::context::Context;
 use crate::error::Result;
-use crate::{audit, issue};
+use crate::issue::Approved;
+use crate::{audit, hooks, issue};
 
 /// Trades a stored token.
 pub(crate) async fn refresh_stored(ctx: &Context, token: Secret<String>) -> Result<IssuedSession> {
+    let approved = approve(ctx, &token).await?;
     let mut tx = ctx.store().begin().await?;
-    let presented = tx.refresh_tokens().lock(token.expose()).await?.ok_or(Refusal::RefreshTokenNotFound)?;
-    let user = tx.users().read(presented.user_id).await?.ok_or(Refusal::RefreshTokenNotFound)?;
-    refresh::check_account(&user, ctx.now)?;
-    let locked = match presented.session_id {
-        Some(session) => tx.sessions().lock(session).await?,
-        None => None,
+    let (facts, active, verdict) = match judge(ctx, &mut tx, &token).await? {
+        Judged::Token { facts, active, verdict } => (facts, active, verdict),
+        Judged::WithoutSession(id) => {
+            tx.refresh_tokens().delete(id).await?;
+            tx.commit().await?;
+            return Err(Refusal::RefreshSessionNotFound.into());
+        }
     };
-    let Some(session) = locked else {
-        tx.refresh_tokens().delete(presented.id).await?;
-        tx.commit().await?;
-        return Err(Refusal::RefreshSessionNotFound.into());
-    };
-    let active = tx.refresh_tokens().active(session.id).await?;
-    let (successor, rotation) = match decide(ctx, &presented, active.as_ref(), &session, &user).await? {
+    let Facts { presented, session, user } = *facts;
+    let (successor, rotation) = match verdict {
         StoredVerdict::Rotate => (advance(ctx, &mut tx, &presented, &session).await?, Rotation::default()),
         StoredVerdict::ReturnActive => {
             let active = active.ok_or(Refusal::RefreshTokenAlreadyUsed)?;
@@ -40,6 +39,7 @@ pub(crate) async fn refresh_stored(ctx: &Context, token: Secret<String>) -> Resu
         StoredVerdict::EndFamily => return end_family(ctx, tx, &session, &user).await,
         StoredVerdict::Refuse => return Err(Refusal::RefreshTokenAlreadyUsed.into()),
     };
+    let approved = approved.ok_or(Refusal::RefreshConflict)?;
     for action in [audit::TOKEN_REFRESHED, audit::TOKEN_REVOKED] {
         ctx.write_audit(&mut tx, audit::by_user(&user, action, json!({}))).await?;
     }
@@ -50,9 +50,58 @@ pub(crate) async fn refresh_stored(ctx: &Context, token: Secret<String>) -> Resu
     let session = tx.sessions().lock(session.id).await?.ok_or(Refusal::RefreshSessionNotFound)?;
     tx.commit().await?;
     ctx.remember_session(&session).await;
-    let mut issued = issue::sign(ctx, user, session, successor)?;
+    let mut issued = issue::sign(ctx, user, session, successor, approved)?;
     issued.rotation = Some(rotation);
     Ok(issued)
+}
+
+/// A stored token with its session and user.
+struct Facts {
+    presented: StoredToken,
+    session: Session,
+    user: User,
+}
+
+enum Judged {
+    Token {
+        facts: Box<Facts>,
+        active: Option<StoredToken>,
+        verdict: StoredVerdict,
+    },
+    /// The token's row outlived its session.
+    WithoutSession(i64),
+}
+
+/// Reads and judges `token` under locks; writes nothing.
+async fn judge(ctx: &Context, tx: &mut Tx, token: &Secret<String>) -> Result<Judged> {
+    let presented = tx.refresh_tokens().lock(token.expose()).await?.ok_or(Refusal::RefreshTokenNotFound)?;
+    let user = tx.users().read(presented.user_id).await?.ok_or(Refusal::RefreshTokenNotFound)?;
+    refresh::check_account(&user, ctx.now)?;
+    let locked = match presented.session_id {
+        Some(session) => tx.sessions().lock(session).await?,
+        None => None,
+    };
+    let Some(session) = locked else { return Ok(Judged::WithoutSession(presented.id)) };
+    let active = tx.refresh_tokens().active(session.id).await?;
+    let verdict = decide(ctx, &presented, active.as_ref(), &session, &user).await?;
+    Ok(Judged::Token { facts: Box::new(Facts { presented, session, user }), active, verdict })
+}
+
+/// Asks the hook, where there is one, about the token that the trade would give. The locks of the first look are let go
+/// before; the second look decides.
+async fn approve(ctx: &Context, token: &Secret<String>) -> Result<Option<Approved>> {
+    if !hooks::is_on(ctx, Point::CustomAccessToken) {
+        return Ok(Some(Approved::none()));
+    }
+    let mut tx = ctx.store().begin().await?;
+    let judged = judge(ctx, &mut tx, token).await?;
+    drop(tx);
+    match judged {
+        Judged::Token { facts, verdict: StoredVerdict::Rotate | StoredVerdict::ReturnActive, .. } => {
+            issue::approve_token(ctx, &facts.user, &facts.session, issue::REFRESH).await.map(Some)
+        }
+        Judged::Token { .. } | Judged::WithoutSession(_) => Ok(None),
+    }
 }
 
 async fn decide(

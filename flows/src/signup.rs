@@ -1,115 +1,116 @@
-//! `POST /signup` (`contract/core.md` §12). Autoconfirmed: two statements. With confirmation: one transaction with the mail.
+//! `POST /signup` (`contract/core.md` §12). Confirmed at once: two statements. With a confirmation: one transaction with the
+//! message it asks for.
 
 use crypto::password;
 use domain::contact::Contact;
-use domain::pkce::Challenge;
+use domain::ids::{IdentityId, UserId};
 use domain::refusal::Refusal;
 use domain::secret::Secret;
-use domain::signup::{Answer, Existing, Request, Want, existing, obfuscated, want};
+use domain::signup::{Answer, Existing, Request, Wish, existing, obfuscated, uniform};
 use domain::user::{Metadata, User};
 use serde_json::json;
-use storage::{Credentials, SignUp, StoreError};
+use storage::{Credentials, SignUp};
+use uuid::Builder;
 
+use crate::confirmation::{self, Applicant, SignUpError};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::limits::{self, Limited};
+use crate::limits::{self, Attempt, Limited};
 use crate::new_user::{self, Proven};
-use crate::{audit, confirmation, issue};
+use crate::{audit, captcha, discretion, hooks, issue, mail, message, password_strength};
 
 /// Makes an account, or answers for the one that exists.
 pub async fn signup(ctx: &Context, request: Request) -> Result<Answer> {
-    if request.email.is_empty() && request.phone.is_empty() {
-        if ctx.policy().external_anonymous_users_enabled {
-            limits::per_address(ctx, Limited::Anonymous).await?;
-        }
-    } else {
-        limits::per_address(ctx, Limited::SignUp).await?;
+    captcha::check(ctx, &request.captcha).await?;
+    if request.is_anonymous() {
+        return anonymous(ctx, request.data).await;
     }
-    match want(&request, ctx.policy())? {
-        Want::Anonymous => anonymous(ctx, request.data).await,
-        Want::Email { email, password, challenge } => {
-            let contact = Contact::Email(email.clone());
-            by_contact(ctx, contact, password, challenge, request.data).await
-        }
-        Want::Phone { phone, password } => {
-            if !ctx.policy().sms_autoconfirm {
-                return Err(Refusal::SmsProviderMissing.into());
-            }
-            by_contact(ctx, Contact::Phone(phone), password, None, request.data).await
-        }
-    }
+    limits::per_address(ctx, Limited::SignUp).await?;
+    let password = domain::signup::password(&request, ctx.policy())?;
+    password_strength::accept(ctx, &password, &[&request.email]).await?;
+    let Wish { contact, challenge, channel } = domain::signup::wish(&request, ctx.policy())?;
+    limits::attempt(ctx, Attempt::SignUp).await?;
+    let applicant = Applicant { contact: &contact, challenge: challenge.as_ref(), channel, data: &request.data };
+    by_contact(ctx, applicant, &password).await
 }
 
-async fn by_contact(
-    ctx: &Context,
-    contact: Contact,
-    password: Secret<String>,
-    challenge: Option<Challenge>,
-    data: Metadata,
-) -> Result<Answer> {
-    let found = ctx.store().find_account(&contact, ctx.audience()).await?;
-    // Computed for a taken address as well: the answer must not tell by its time.
-    let hash = ctx.hash_password(&password).await?;
-    if let Some(found) = found {
-        return for_existing(ctx, contact, found, &password, challenge, data).await;
-    }
-    let made = if autoconfirm(ctx, &contact) {
-        with_session(ctx, &contact, &data, hash.clone()).await
-    } else {
-        confirmation::sign_up(ctx, &contact, challenge.as_ref(), &data, hash.clone()).await
-    };
-    match made {
-        Err(SignUpError::Taken) => {
-            let found = ctx.store().find_account(&contact, ctx.audience()).await?;
-            let found = found.ok_or(Refusal::SignupConflict)?;
-            for_existing(ctx, contact, found, &password, challenge, data).await
-        }
-        Err(SignUpError::Other(error)) => Err(error),
-        Ok(answer) => Ok(answer),
-    }
-}
-
-/// Why a row could not be made.
-pub(crate) enum SignUpError {
-    /// Somebody was faster.
-    Taken,
-    /// Anything else.
-    Other(Error),
-}
-
-impl From<StoreError> for SignUpError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Conflict => Self::Taken,
-            other => Self::Other(other.into()),
-        }
-    }
-}
-
-impl From<Error> for SignUpError {
-    fn from(error: Error) -> Self {
-        Self::Other(error)
-    }
-}
-
-fn autoconfirm(ctx: &Context, contact: &Contact) -> bool {
+/// Whether `contact` of a new account counts as proven at once.
+pub(crate) fn is_confirmed_at_once(ctx: &Context, contact: &Contact) -> bool {
     match contact {
         Contact::Email(_) => ctx.policy().mailer_autoconfirm,
         Contact::Phone(_) => ctx.policy().sms_autoconfirm,
     }
 }
 
+async fn by_contact(ctx: &Context, applicant: Applicant<'_>, password: &Secret<String>) -> Result<Answer> {
+    let at_once = is_confirmed_at_once(ctx, applicant.contact);
+    // Where an account is open at once, its answer is a session and cannot be hidden.
+    let discreet = discretion::is_on(ctx) && !at_once;
+    if discreet {
+        discretion::cool_down(ctx, applicant.contact).await?;
+    }
+    let found = ctx.store().find_account(applicant.contact, ctx.audience()).await?;
+    // Computed for a taken address as well: the answer must not tell by its time.
+    let hash = ctx.hash_password(password).await?;
+    let answer = match found {
+        Some(found) => for_existing(ctx, applicant, found, password).await,
+        None => {
+            let made = if at_once {
+                with_session(ctx, applicant, hash).await
+            } else {
+                confirmation::sign_up(ctx, applicant, hash).await.map(|user| Answer::User(Box::new(user)))
+            };
+            match made {
+                Ok(answer) => Ok(answer),
+                Err(SignUpError::Other(error)) => Err(error),
+                Err(SignUpError::Taken) => {
+                    let found = ctx.store().find_account(applicant.contact, ctx.audience()).await?;
+                    for_existing(ctx, applicant, found.ok_or(Refusal::SignupConflict)?, password).await
+                }
+            }
+        }
+    };
+    if !discreet {
+        return answer;
+    }
+    match answer {
+        Ok(_) | Err(Error::Refused(Refusal::EmailCoolDown(_) | Refusal::SmsCoolDown(_))) => {
+            Ok(Answer::User(Box::new(uniform_user(ctx, applicant))))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The user of an answer that does not tell what happened. Its ids are the same at every try, and nobody's.
+fn uniform_user(ctx: &Context, applicant: Applicant<'_>) -> User {
+    let contact = applicant.contact.email().or(applicant.contact.phone()).unwrap_or_default();
+    let derived = |what: &str| {
+        let hash = ctx.tenant.project_key.one_time_hash(&format!("{what} of {contact}"));
+        let bits = hash.get(..32).and_then(|digits| u128::from_str_radix(digits, 16).ok()).unwrap_or_default();
+        Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+    };
+    let (user, identity) = (UserId(derived("sign-up")), IdentityId(derived("identity")));
+    let role = &ctx.policy().default_role;
+    uniform(user, identity, applicant.contact, applicant.data.clone(), ctx.audience(), role, ctx.now)
+}
+
+/// Makes an account that is confirmed at once, and signs it in.
 async fn with_session(
     ctx: &Context,
-    contact: &Contact,
-    data: &Metadata,
+    applicant: Applicant<'_>,
     hash: Secret<String>,
 ) -> std::result::Result<Answer, SignUpError> {
-    let account = new_user::account(ctx, contact, data, Some(hash), Proven::Now);
+    let account = new_user::account(ctx, applicant.contact, applicant.data, Some(hash), Proven::Now);
+    account.may_be_made(ctx, applicant.data).await?;
     let opening = issue::opening(ctx, account.user.id, "password");
-    let provider = contact.provider();
+    let approved = issue::approve(ctx, &opening, &account.preview(ctx.now)).await?;
+    let provider = applicant.contact.provider();
+    let signed_up = match applicant.contact {
+        Contact::Email(_) => json!({ "provider": provider }),
+        Contact::Phone(_) => json!({ "provider": provider, "channel": applicant.channel.as_str() }),
+    };
     let audits = [
-        ctx.audit(audit::by_user(&account.user, audit::USER_SIGNED_UP, json!({ "provider": provider }))),
+        ctx.audit(audit::by_user(&account.user, audit::USER_SIGNED_UP, signed_up)),
         ctx.audit(audit::by_user(&account.user, audit::LOGIN, json!({ "provider": provider }))),
     ];
     let made = ctx
@@ -123,7 +124,7 @@ async fn with_session(
         })
         .await?;
     let session = made.session.ok_or_else(|| Error::fault("sign-up returned no session"))?;
-    let mut issued = opening.finish(ctx, made.user, session).await?;
+    let mut issued = opening.finish(ctx, made.user, session, approved).await?;
     show_confirmed(&mut issued.user);
     Ok(Answer::Session(Box::new(issued)))
 }
@@ -141,52 +142,95 @@ fn show_confirmed(user: &mut User) {
 /// What an address that is taken answers (`contract/core.md` §12.3). Tokens are given only for what this very request proves.
 async fn for_existing(
     ctx: &Context,
-    contact: Contact,
+    applicant: Applicant<'_>,
     found: Credentials,
     password: &Secret<String>,
-    challenge: Option<Challenge>,
-    data: Metadata,
 ) -> Result<Answer> {
-    match existing(&found.user, matches!(contact, Contact::Email(_)), ctx.policy()) {
+    let contact = applicant.contact;
+    match existing(&found.user, contact, ctx.policy()) {
         Existing::Taken => {
-            repeated(ctx, &found.user, &contact).await?;
+            repeated(ctx, &found.user, contact).await?;
             Err(Refusal::UserAlreadyExists.into())
         }
         Existing::Obfuscated => {
-            repeated(ctx, &found.user, &contact).await?;
-            let id = domain::ids::UserId(ctx.entropy().uuid());
+            repeated(ctx, &found.user, contact).await?;
+            let id = UserId(ctx.entropy().uuid());
+            let data = applicant.data.clone();
             let user = obfuscated(id, contact.email(), contact.phone(), data, ctx.audience(), ctx.now);
             Ok(Answer::User(Box::new(user)))
         }
-        Existing::AwaitsConfirmation if autoconfirm(ctx, &contact) => {
+        Existing::AwaitsConfirmation if is_confirmed_at_once(ctx, contact) => {
             let dummy = || Secret::new(password::dummy_hash().to_owned());
             let stored = found.password_hash.clone().unwrap_or_else(dummy);
-            if found.user.is_banned(ctx.now) || !ctx.verify_password(password, &stored).await? {
+            if !ctx.verify_password(password, &stored).await? {
                 return Err(Refusal::UserAlreadyExists.into());
             }
-            let issued = confirmation::confirm_by_password(ctx, found.user.id, &contact).await?;
+            let issued = confirmation::confirm_by_password(ctx, found.user.id, contact, stored).await?;
             Ok(Answer::Session(Box::new(issued)))
         }
         Existing::AwaitsConfirmation => {
-            let user = confirmation::send_again(ctx, &found.user, challenge.as_ref()).await?;
+            let mut user = confirmation::send_again(ctx, &found.user, applicant).await?;
+            if user.invited_at.is_some() {
+                // What the administrator wrote about the invited is not the business of who knows the address.
+                user.user_metadata = Metadata::new();
+                user.identities = Vec::new();
+            }
             Ok(Answer::User(Box::new(user)))
         }
     }
 }
 
+/// Notes a sign-up with a contact that is taken. Where the answer does not tell, its owner is told by mail.
 async fn repeated(ctx: &Context, user: &User, contact: &Contact) -> Result<()> {
+    let discreet = discretion::is_on(ctx) && !is_confirmed_at_once(ctx, contact);
+    let notice = match contact {
+        Contact::Email(email) if discreet => {
+            message::must_be_authorised(ctx, email)?;
+            limits::email(ctx).await?;
+            Some(mail::compose_repeated_sign_up(ctx, email)?)
+        }
+        Contact::Phone(_) if discreet => {
+            limits::sms(ctx).await?;
+            None
+        }
+        Contact::Email(_) | Contact::Phone(_) => None,
+    };
     let traits = json!({ "provider": contact.provider() });
-    if let Some(entry) = ctx.audit(audit::by_user(user, audit::USER_REPEATED_SIGNUP, traits)) {
-        let mut tx = ctx.store().begin().await?;
-        tx.audit().insert(entry).await?;
-        tx.commit().await?;
+    let entry = ctx.audit(audit::by_user(user, audit::USER_REPEATED_SIGNUP, traits));
+    if entry.is_none() && notice.is_none() {
+        return Ok(());
     }
+    let mut tx = ctx.store().begin().await?;
+    if let Some(entry) = entry {
+        tx.audit().insert(entry).await?;
+    }
+    if let Some(notice) = notice {
+        tx.outbox().put(notice).await?;
+    }
+    tx.commit().await?;
+    message::sent(ctx);
     Ok(())
 }
 
+/// An account without contact, signed in at once (`contract/core.md` §12.4).
 async fn anonymous(ctx: &Context, data: Metadata) -> Result<Answer> {
-    let account = new_user::anonymous(ctx, data);
+    if !ctx.policy().external_anonymous_users_enabled {
+        return Err(Refusal::AnonymousDisabled.into());
+    }
+    limits::per_address(ctx, Limited::Anonymous).await?;
+    if ctx.policy().disable_signup {
+        return Err(Refusal::SignupDisabled.into());
+    }
+    let account = new_user::anonymous(ctx, data.clone());
+    account.may_be_made(ctx, &data).await?;
     let opening = issue::opening(ctx, account.user.id, "anonymous");
+    let approved = match issue::approve(ctx, &opening, &account.preview(ctx.now)).await {
+        Err(Error::Refused(refusal)) => {
+            tracing::warn!(?refusal, "no token for an anonymous account");
+            return Err(Refusal::AnonymousFailed.into());
+        }
+        approved => approved?,
+    };
     let made = ctx
         .store()
         .sign_up(SignUp {
@@ -198,6 +242,7 @@ async fn anonymous(ctx: &Context, data: Metadata) -> Result<Answer> {
         })
         .await?;
     let session = made.session.ok_or_else(|| Error::fault("sign-up returned no session"))?;
-    let issued = opening.finish(ctx, made.user, session).await?;
+    hooks::after_user_created(ctx, &made.user).await?;
+    let issued = opening.finish(ctx, made.user, session, approved).await?;
     Ok(Answer::Session(Box::new(issued)))
 }

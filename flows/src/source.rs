@@ -48,6 +48,13 @@ pub trait TenantSource: Send + Sync {
     async fn project_ref(&self, project: ProjectId) -> Result<Option<ProjectRef>>;
 }
 
+/// Projects as they are served now, for work that no request asked for: deliveries and cleanup.
+#[async_trait]
+pub trait Snapshots: Send + Sync {
+    /// The project with this ref, `None` when there is none. Not read again while it is known to be current.
+    async fn snapshot(&self, project: &ProjectRef) -> Result<Option<Arc<Tenant>>>;
+}
+
 /// Projects of the control store.
 pub struct ControlSource {
     /// The control store.

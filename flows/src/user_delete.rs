@@ -1,11 +1,34 @@
-//! `DELETE /user`.
+//! `DELETE /user` (mission row 4): the end of one's own account. The row stays, unreadable and unusable, as after an
+//! administrator's soft deletion (`contract/core.md` §17.6); the address is free again.
 
+use domain::refusal::Refusal;
 use domain::user_delete::Request;
+use serde_json::json;
 
+use crate::admin_users::soft_delete;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::limits::{self, Limited};
+use crate::{audit, authenticate, fresh_proof};
 
-/// Stub.
-pub async fn user_delete(_ctx: &Context, _request: Request) -> Result<()> {
-    Err(Error::fault("not built"))
+/// Ends the bearer's account, with every session, code and factor.
+pub async fn user_delete(ctx: &Context, request: Request) -> Result<()> {
+    let authenticated = authenticate::user(ctx, &request.bearer).await?;
+    limits::per_address(ctx, Limited::UserUpdate).await?;
+    let password = request.current_password.as_ref().filter(|password| !password.expose().is_empty());
+    fresh_proof::demand(ctx, &authenticated, &request.nonce, password).await?;
+    let id = authenticated.user.id;
+    let mut tx = ctx.store().begin().await?;
+    let user = tx.users().lock(id).await?.ok_or(Refusal::BearerUserNotFound)?.user;
+    if user.is_banned(ctx.now) {
+        return Err(Refusal::BearerUserBanned.into());
+    }
+    let ended = tx.sessions().delete_all(id).await?;
+    if !tx.users().soft_delete(id, soft_delete(&user, ctx.now)).await? {
+        return Err(Refusal::BearerUserNotFound.into());
+    }
+    ctx.write_audit(&mut tx, audit::by_owner(&user, audit::USER_DELETED, json!({}))).await?;
+    tx.commit().await?;
+    ctx.forget_sessions(id, &ended).await;
+    Ok(())
 }

@@ -21,7 +21,23 @@ pub fn visible(html: &str) -> String {
     read(html, false)
 }
 
+/// A link and the words it stands behind; those of a picture are its description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) words: String,
+    pub(crate) address: String,
+}
+
+/// The links of `html`, in order.
+pub(crate) fn links(html: &str) -> Vec<Link> {
+    write(html, true).links
+}
+
 fn read(html: &str, addresses: bool) -> String {
+    write(html, addresses).out
+}
+
+fn write(html: &str, addresses: bool) -> Writer {
     let mut writer = Writer { addresses, ..Writer::default() };
     let mut rest = html;
     while let Some(at) = rest.find('<') {
@@ -37,7 +53,8 @@ fn read(html: &str, addresses: bool) -> String {
         }
     }
     writer.text(rest);
-    writer.finish()
+    writer.end_link();
+    writer
 }
 
 /// Splits what starts with `<` into the inside of a tag, empty for a comment, and what follows; `None` if it is no tag.
@@ -70,10 +87,12 @@ struct Writer {
     breaks: usize,
     /// A blank is due before the next word.
     blank: bool,
-    link: Option<Link>,
+    open: Option<Open>,
+    links: Vec<Link>,
 }
 
-struct Link {
+/// A link that has begun.
+struct Open {
     address: String,
     /// Where its words start.
     start: usize,
@@ -102,7 +121,7 @@ impl Writer {
         }
         self.breaks = 0;
         self.blank = false;
-        if let Some(link) = &mut self.link {
+        if let Some(link) = &mut self.open {
             link.start = link.start.min(self.out.len());
         }
         self.out.push_str(word);
@@ -124,7 +143,7 @@ impl Writer {
                 self.end_link();
                 let address =
                     attribute(attributes, "href").filter(|address| self.addresses && !closing && !address.is_empty());
-                self.link = address.map(|address| Link { address, start: usize::MAX });
+                self.open = address.map(|address| Open { address, start: usize::MAX });
             }
             "li" if !closing => {
                 self.word("-");
@@ -139,21 +158,17 @@ impl Writer {
     }
 
     fn end_link(&mut self) {
-        let Some(link) = self.link.take() else {
+        let Some(link) = self.open.take() else {
             return;
         };
         let address: String = link.address.split_whitespace().collect();
         let words = self.out.get(link.start..).unwrap_or_default();
+        self.links.push(Link { words: words.to_owned(), address: address.clone() });
         if words != address {
             let after = !words.is_empty();
             self.blank |= after;
             self.word(&if after { format!("<{address}>") } else { address });
         }
-    }
-
-    fn finish(mut self) -> String {
-        self.end_link();
-        self.out
     }
 }
 
@@ -225,6 +240,16 @@ mod tests {
         assert_eq!(from_html("<a href=https://x.test><img alt=Logo></a>!"), "Logo <https://x.test>!");
         assert_eq!(from_html("see <a href='https://x.test'></a> now"), "see https://x.test now");
         assert_eq!(from_html("<a name=here>here</a>"), "here");
+    }
+
+    #[test]
+    fn links_are_told_with_their_words() {
+        let html = "<a href='https://x.test/?a=1&amp;b=2'><b>Sign</b>\n in</a> <A HREF=https://y.test><img alt=Logo></a>\
+                    <a name=here>here</a><a href='https://z.test'>";
+        let link = |words: &str, address: &str| Link { words: words.to_owned(), address: address.to_owned() };
+        let expected =
+            [link("Sign in", "https://x.test/?a=1&b=2"), link("Logo", "https://y.test"), link("", "https://z.test")];
+        assert_eq!(links(html), expected);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Mail over SMTP (`contract/platform.md` §5.1): one connection for each message.
 
+mod clear;
+
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -8,34 +10,50 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lettre::address::Envelope;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::mail::Message;
 use crate::reach::Reach;
 use crate::transport::{Encryption, MailTransport, SendError, SmtpServer};
+use clear::Clear;
 
 /// Looking up the host, and again reaching it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Everything, from the look-up to the server's word on the mail.
+/// Everything from the look-up until the server wants to have the mail.
 const SEND_TIMEOUT: Duration = Duration::from_secs(20);
+/// Taking the mail. Longer, since a mail that the server takes after this is sent again.
+const VERDICT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Saying good-bye, when the outcome is known and no longer depends on it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The port on which TLS starts at once (RFC 8314).
 const IMPLICIT_TLS_PORT: u16 = 465;
+/// How every certificate in a PEM file starts.
+const PEM_CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 /// Sends over the network.
 ///
 /// - Port 465 is TLS from the start; on any other port `STARTTLS` is used when offered, and once it is offered a
 ///   failure of it fails the mail. [`Encryption::Required`] refuses what stays in the clear.
+/// - The server's certificate must be valid for its name, issued by a public authority or one of [`SmtpTransport::trusting`].
 /// - Credentials go only over TLS or to a loopback address, so that nobody in between gets them by hiding `STARTTLS`.
-/// - The look-up and the connection take at most 10 s each, everything up to the server's verdict 20 s.
+/// - The look-up and the connection take at most 10 s each, everything before the mail itself 20 s, the mail and the
+///   server's verdict on it 30 s.
 pub struct SmtpTransport {
     hello: ClientId,
     reach: Reach,
+    roots: Vec<Certificate>,
+    implicit_tls_port: u16,
 }
+
+/// A text that holds no usable certificates.
+#[derive(Debug, thiserror::Error)]
+#[error("not a list of certificates in PEM form")]
+pub struct NotCertificates(#[source] Option<lettre::transport::smtp::Error>);
 
 /// Why a mail was not tried, or broken off, by us.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +68,8 @@ enum Fault {
     NotEncrypted,
     #[error("the mail server does not offer encryption, so the password was not sent")]
     PasswordInClear,
+    #[error("the mail server takes no addresses beyond ASCII")]
+    AddressNotAscii,
     #[error("sending broke down")]
     BrokeDown,
 }
@@ -64,7 +84,26 @@ impl SmtpTransport {
             Err(_) if is_host_name(hello) => ClientId::Domain(hello.to_owned()),
             Err(_) => ClientId::Domain("localhost".to_owned()),
         };
-        Self { hello, reach }
+        Self { hello, reach, roots: Vec::new(), implicit_tls_port: IMPLICIT_TLS_PORT }
+    }
+
+    /// Speaks TLS from the start on this port instead of 465.
+    pub fn implicit_tls_port(self, port: u16) -> Self {
+        Self { implicit_tls_port: port, ..self }
+    }
+
+    /// Also trusts servers with a certificate that one of these authorities, certificates in PEM form, has issued.
+    ///
+    /// # Errors
+    /// There is no certificate in `pem`, or one that cannot be read.
+    pub fn trusting(mut self, pem: &str) -> Result<Self, NotCertificates> {
+        if !pem.contains(PEM_CERTIFICATE) {
+            return Err(NotCertificates(None));
+        }
+        self.roots.push(Certificate::from_pem(pem.as_bytes()).map_err(|error| NotCertificates(Some(error)))?);
+        // Whether they are certificates shows only here.
+        tls("localhost", &self.roots).map_err(|error| NotCertificates(Some(error)))?;
+        Ok(self)
     }
 }
 
@@ -75,6 +114,8 @@ impl MailTransport for SmtpTransport {
         let delivery = Delivery {
             hello: self.hello.clone(),
             reach: Arc::clone(&self.reach),
+            roots: self.roots.clone(),
+            implicit_tls: server.port == self.implicit_tls_port,
             server: server.clone(),
             envelope: mail.envelope().clone(),
             bytes: mail.formatted(),
@@ -92,6 +133,8 @@ impl MailTransport for SmtpTransport {
 struct Delivery {
     hello: ClientId,
     reach: Reach,
+    roots: Vec<Certificate>,
+    implicit_tls: bool,
     server: SmtpServer,
     envelope: Envelope,
     bytes: Vec<u8>,
@@ -101,11 +144,18 @@ impl Delivery {
     async fn run(self) -> Result<(), SendError> {
         let deadline = Instant::now() + SEND_TIMEOUT;
         let addresses = self.addresses().await?;
-        let mut connection = self.connect(&addresses).await?;
-        let conversation = self.converse(&mut connection, &addresses);
-        let result = match tokio::time::timeout_at(deadline, conversation).await {
-            Ok(result) => result,
-            Err(_elapsed) => return Err(SendError::transient(Fault::Timeout(SEND_TIMEOUT))),
+        let connection = self.connect(&addresses).await?;
+        // A connection whose handshake failed is of no more use, not even for a good-bye.
+        let encrypting = timeout_at(deadline, self.encrypt(connection));
+        let mut connection = encrypting.await.unwrap_or_else(|_| Err(too_late(SEND_TIMEOUT)))?;
+        let opening = self.open(&mut connection, &addresses);
+        let opened = timeout_at(deadline, opening).await.unwrap_or_else(|_| Err(too_late(SEND_TIMEOUT)));
+        let result = match opened {
+            Ok(()) => {
+                let handing = self.hand_over(&mut connection);
+                timeout(VERDICT_TIMEOUT, handing).await.unwrap_or_else(|_| Err(too_late(VERDICT_TIMEOUT)))
+            }
+            Err(error) => Err(error),
         };
         // A server that hangs now must not turn a mail it has taken into one that is sent again.
         let closing = async {
@@ -114,7 +164,7 @@ impl Delivery {
                 Err(_) => connection.abort().await,
             }
         };
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
+        let _ = timeout(CLOSE_TIMEOUT, closing).await;
         result
     }
 
@@ -122,9 +172,9 @@ impl Delivery {
     /// not to be trusted.
     async fn addresses(&self) -> Result<Vec<SocketAddr>, SendError> {
         let lookup = tokio::net::lookup_host((self.host(), self.server.port));
-        let found = match tokio::time::timeout(CONNECT_TIMEOUT, lookup).await {
+        let found = match timeout(CONNECT_TIMEOUT, lookup).await {
             Ok(found) => found.map_err(SendError::transient)?,
-            Err(_elapsed) => return Err(SendError::transient(Fault::Timeout(CONNECT_TIMEOUT))),
+            Err(_elapsed) => return Err(too_late(CONNECT_TIMEOUT)),
         };
         let addresses: Vec<SocketAddr> = found.collect();
         if addresses.is_empty() {
@@ -137,18 +187,29 @@ impl Delivery {
     }
 
     async fn connect(&self, addresses: &[SocketAddr]) -> Result<AsyncSmtpConnection, SendError> {
-        let implicit = if self.server.port == IMPLICIT_TLS_PORT { Some(self.tls()?) } else { None };
-        let connecting = AsyncSmtpConnection::connect_tokio1(addresses, None, &self.hello, implicit, None);
-        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(connected) => connected.map_err(classify),
-            Err(_elapsed) => Err(SendError::transient(Fault::Timeout(CONNECT_TIMEOUT))),
-        }
+        let connecting = async {
+            if self.implicit_tls {
+                let tls = Some(self.tls()?);
+                let connected = AsyncSmtpConnection::connect_tokio1(addresses, None, &self.hello, tls, None);
+                return connected.await.map_err(classify);
+            }
+            let stream = TcpStream::connect(addresses).await.map_err(SendError::transient)?;
+            let clear = Box::new(Clear::new(stream));
+            AsyncSmtpConnection::connect_with_transport(clear, &self.hello).await.map_err(classify)
+        };
+        timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(|_| Err(too_late(CONNECT_TIMEOUT)))
     }
 
-    async fn converse(&self, connection: &mut AsyncSmtpConnection, addresses: &[SocketAddr]) -> Result<(), SendError> {
+    /// The connection, encrypted where the server offers it.
+    async fn encrypt(&self, mut connection: AsyncSmtpConnection) -> Result<AsyncSmtpConnection, SendError> {
         if connection.can_starttls() {
             connection.starttls(self.tls()?, &self.hello).await.map_err(classify)?;
         }
+        Ok(connection)
+    }
+
+    /// Everything up to the point where the server wants to have the mail.
+    async fn open(&self, connection: &mut AsyncSmtpConnection, addresses: &[SocketAddr]) -> Result<(), SendError> {
         let encrypted = connection.is_encrypted();
         if !encrypted && self.server.encryption == Encryption::Required {
             return Err(SendError::permanent(Fault::NotEncrypted));
@@ -159,7 +220,34 @@ impl Delivery {
             }
             connection.auth(&[mechanism], &credentials).await.map_err(classify)?;
         }
-        connection.send(&self.envelope, &self.bytes).await.map_err(classify)?;
+        let sender = self.envelope.from().cloned();
+        connection.command(Mail::new(sender, self.parameters(connection)?)).await.map_err(classify)?;
+        for receiver in self.envelope.to() {
+            connection.command(Rcpt::new(receiver.clone(), Vec::new())).await.map_err(classify)?;
+        }
+        connection.command(Data).await.map_err(classify)?;
+        Ok(())
+    }
+
+    /// What the server must know of the mail before it comes (RFC 6531, RFC 6152).
+    fn parameters(&self, connection: &AsyncSmtpConnection) -> Result<Vec<MailParameter>, SendError> {
+        let offered = |extension| connection.server_info().supports_feature(extension);
+        let mut parameters = Vec::new();
+        let mut addresses = self.envelope.to().iter().chain(self.envelope.from());
+        if !addresses.all(|address| AsRef::<str>::as_ref(address).is_ascii()) {
+            if !offered(Extension::SmtpUtfEight) {
+                return Err(SendError::permanent(Fault::AddressNotAscii));
+            }
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        if !self.bytes.is_ascii() && offered(Extension::EightBitMime) {
+            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        Ok(parameters)
+    }
+
+    async fn hand_over(&self, connection: &mut AsyncSmtpConnection) -> Result<(), SendError> {
+        connection.message(&self.bytes).await.map_err(classify)?;
         Ok(())
     }
 
@@ -172,13 +260,23 @@ impl Delivery {
     }
 
     fn tls(&self) -> Result<TlsParameters, SendError> {
-        TlsParameters::new(self.host().to_owned()).map_err(SendError::permanent)
+        tls(self.host(), &self.roots).map_err(SendError::permanent)
     }
 
     /// The host; an IPv6 address without its brackets.
     fn host(&self) -> &str {
         self.server.host.trim_matches(['[', ']'])
     }
+}
+
+/// TLS to `host`, with public authorities and `roots` trusted.
+fn tls(host: &str, roots: &[Certificate]) -> Result<TlsParameters, lettre::transport::smtp::Error> {
+    let builder = TlsParameters::builder(host.to_owned());
+    roots.iter().cloned().fold(builder, |builder, root| builder.add_root_certificate(root)).build()
+}
+
+fn too_late(limit: Duration) -> SendError {
+    SendError::transient(Fault::Timeout(limit))
 }
 
 /// 5xx and messages the server cannot take are final; anything about the network is not.

@@ -6,6 +6,7 @@ mod entropy;
 mod gateway_files;
 mod http;
 mod serve;
+mod server_address;
 mod settings;
 mod telemetry;
 

@@ -2,17 +2,19 @@
 
 use domain::time::Timestamp;
 use serde_json::Value;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::database::Tx;
 use crate::error::Result;
-use crate::sql::same;
+use crate::sql::each;
 use crate::values::At;
 
 statements! {
-    project INSERT = same(
-        "insert into auth.audit_log_entries (instance_id, id, payload, created_at, ip_address) values ($1, $2, $3, $4, $5)"
+    // As text: a payload that travels as `jsonb` would lose the order of its keys.
+    project INSERT = each(
+        "insert into auth.audit_log_entries (instance_id, id, payload, created_at, ip_address)
+         values ($1, $2, $3::text::json, $4, $5)",
+        "insert into auth.audit_log_entries (instance_id, id, payload, created_at, ip_address) values ($1, $2, $3, $4, $5)",
     );
 }
 
@@ -42,7 +44,7 @@ impl Audit<'_> {
             INSERT,
             self.tx.instance.0,
             entry.id,
-            Json(&entry.payload),
+            entry.payload.to_string(),
             At(entry.created_at),
             &entry.ip_address,
         )?;

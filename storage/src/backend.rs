@@ -51,6 +51,15 @@ pub(crate) enum Inner {
     Sqlite(Transaction<'static, Sqlite>),
 }
 
+/// How a part of a word is looked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Search {
+    /// By a plan for the very word, which may find one row or all.
+    ByValue,
+    /// Through the rows in the order in which they are wanted, until there are enough.
+    InOrder,
+}
+
 impl Backend {
     pub(crate) async fn connect(placement: &Placement, schema: Schema) -> Result<Self> {
         let pools = match placement {
@@ -99,6 +108,27 @@ impl Backend {
             Pools::Sqlite { read, .. } => Inner::Sqlite(retried!(self, read.begin())?),
         };
         Ok(Work { inner, statements: self.statements.clone() })
+    }
+
+    /// A transaction that only reads, whose statements PostgreSQL plans in another way than the rest.
+    pub(crate) async fn begin_search(&self, search: Search) -> Result<Work> {
+        let Pools::Postgres(pool) = &self.pools else { return self.begin_read().await };
+        let begin = match search {
+            Search::ByValue => {
+                "begin isolation level repeatable read read only; set local plan_cache_mode = force_custom_plan"
+            }
+            Search::InOrder => "begin isolation level repeatable read read only; set local enable_sort = off",
+        };
+        let inner = Inner::Postgres(retried!(self, pool.begin_with(begin))?);
+        Ok(Work { inner, statements: self.statements.clone() })
+    }
+
+    /// A transaction in which no statement runs longer than a hook may take; `None` on SQLite.
+    pub(crate) async fn begin_call(&self) -> Result<Option<Work>> {
+        let Pools::Postgres(pool) = &self.pools else { return Ok(None) };
+        let begin = "begin; set local statement_timeout = 2000";
+        let inner = Inner::Postgres(retried!(self, pool.begin_with(begin))?);
+        Ok(Some(Work { inner, statements: self.statements.clone() }))
     }
 
     pub(crate) async fn ping(&self) -> Result<()> {
@@ -156,6 +186,8 @@ async fn postgres(url: &str, max_connections: u32) -> Result<Pools> {
             // Every statement finds its rows by key. A plan made while a table was new and empty would read all of it, and
             // is kept for as long as nobody analyses the table.
             ("enable_seqscan", "off"),
+            // An index that has it all is read although the rows lie in its order: they are five times as large.
+            ("random_page_cost", "1.1"),
             // One plan serves every caller; to plan the hot statements anew would cost more than to run them.
             ("plan_cache_mode", "force_generic_plan"),
             ("jit", "off"),

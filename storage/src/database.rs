@@ -113,6 +113,11 @@ impl TenantStore {
         Self { database, instance }
     }
 
+    /// Whose rows.
+    pub fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
     /// The database the rows lie in.
     pub fn database(&self) -> &Database {
         &self.database

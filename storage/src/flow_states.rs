@@ -39,6 +39,7 @@ statements! {
         "select ", columns!(), " from auth.flow_state as f where f.instance_id = $1 and f.auth_code = $2"
     ));
     project CONSUME = same("delete from auth.flow_state as f where f.instance_id = $1 and f.id = $2");
+    project DELETE_ALL = same("delete from auth.flow_state as f where f.instance_id = $1 and f.user_id = $2");
 }
 
 #[derive(FromRow)]
@@ -167,5 +168,10 @@ impl FlowStates<'_> {
     /// Removes the flow. True for exactly one caller.
     pub async fn consume(&mut self, id: Uuid) -> Result<bool> {
         Ok(execute!(&mut self.tx.work, CONSUME, self.tx.instance.0, id)? == 1)
+    }
+
+    /// Removes the flows of a user, so that no code he was given is good any more. Answers how many there were.
+    pub async fn delete_all(&mut self, user: UserId) -> Result<u64> {
+        execute!(&mut self.tx.work, DELETE_ALL, self.tx.instance.0, user.0)
     }
 }

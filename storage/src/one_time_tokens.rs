@@ -5,6 +5,7 @@ use domain::time::Timestamp;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use crate::backend::Inner;
 use crate::database::Tx;
 use crate::error::{Result, StoreError};
 use crate::sql::{each, same};
@@ -16,43 +17,62 @@ macro_rules! columns {
     };
 }
 
-/// The assignments that write `$3` into the token column of kind `$2` and leave the others as they are.
+/// The assignments that write `$value` into the token column of kind `$kind` and leave the others as they are.
 macro_rules! token_column {
-    ($($column:literal => $kind:literal),+) => {
+    ($kind:literal, $value:literal, $($column:literal),+) => {
         concat!(
             "update auth.users as u set updated_at = u.updated_at",
-            $(", ", $column, " = case when $2 = '", $kind, "' then $3 else u.", $column, " end"),+
+            $(", ", $column, " = case when ", $kind, " = '", $column, "' then ", $value, " else u.", $column, " end"),+
         )
     };
-    () => {
+    ($kind:literal, $value:literal) => {
         token_column!(
-            "confirmation_token" => "confirmation_token",
-            "recovery_token" => "recovery_token",
-            "email_change_token_new" => "email_change_token_new",
-            "email_change_token_current" => "email_change_token_current",
-            "phone_change_token" => "phone_change_token",
-            "reauthentication_token" => "reauthentication_token"
+            $kind,
+            $value,
+            "confirmation_token",
+            "recovery_token",
+            "email_change_token_new",
+            "email_change_token_current",
+            "phone_change_token",
+            "reauthentication_token"
         )
     };
 }
 
-statements! {
-    project PUT = same(
+macro_rules! put {
+    () => {
         "insert into auth.one_time_tokens
              (instance_id, id, user_id, token_type, token_hash, code_hash, relates_to, created_at, updated_at, attempts)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0)
          on conflict (instance_id, user_id, token_type) do update
          set id = excluded.id, token_hash = excluded.token_hash, code_hash = excluded.code_hash,
              relates_to = excluded.relates_to, created_at = excluded.created_at, updated_at = excluded.updated_at,
-             attempts = 0"
+             attempts = 0
+         returning user_id, token_hash"
+    };
+}
+
+/// A column that meanwhile holds another token is left alone.
+macro_rules! holds {
+    () => {
+        " in (u.confirmation_token, u.recovery_token, u.email_change_token_new, u.email_change_token_current,
+              u.phone_change_token, u.reauthentication_token)"
+    };
+}
+
+statements! {
+    project PUT = each(
+        concat!(
+            "with put as (", put!(), ") ", token_column!("$4::text", "put.token_hash"), "
+             from put where u.instance_id = $1 and u.id = put.user_id"
+        ),
+        put!(),
     );
-    project SET_COLUMN = same(concat!(token_column!(), " where u.instance_id = $1 and u.id = $4"));
-    // A column that meanwhile holds another token is left alone.
-    project CLEAR_COLUMN = same(concat!(
-        token_column!(), " where u.instance_id = $1 and u.id = $4
-             and $5 in (u.confirmation_token, u.recovery_token, u.email_change_token_new, u.email_change_token_current,
-                        u.phone_change_token, u.reauthentication_token)"
-    ));
+    project SET_COLUMN = same(concat!(token_column!("$2", "$3"), " where u.instance_id = $1 and u.id = $4"));
+    project CLEAR_COLUMN = each(
+        "",
+        concat!(token_column!("$2", "$3"), " where u.instance_id = $1 and u.id = $4 and $5", holds!()),
+    );
     project FIND_BY_HASH = each(
         concat!(
             "select ", columns!(), " from auth.one_time_tokens as t
@@ -64,17 +84,43 @@ statements! {
              where t.instance_id = $1 and t.token_hash = $2 and t.token_type in (select value from json_each($3))"
         ),
     );
+    project FIND_BY_CONTACT = each(
+        concat!(
+            "select ", columns!(), " from auth.one_time_tokens as t
+             where t.instance_id = $1 and t.relates_to = $2
+                 and t.token_type::text in (select value from json_array_elements_text($3::json))
+             order by t.created_at desc, t.id"
+        ),
+        concat!(
+            "select ", columns!(), " from auth.one_time_tokens as t
+             where t.instance_id = $1 and t.relates_to = $2 and t.token_type in (select value from json_each($3))
+             order by t.created_at desc, t.id"
+        ),
+    );
     project FIND_BY_USER = same(concat!(
         "select ", columns!(), " from auth.one_time_tokens as t
          where t.instance_id = $1 and t.user_id = $2 and t.token_type = $3"
     ));
-    project CONSUME = same(
+    project CONSUME = each(
+        concat!(
+            "with used as (
+                 delete from auth.one_time_tokens as t where t.instance_id = $1 and t.id = $2
+                 returning t.user_id, t.token_type, t.token_hash
+             ), blanked as (
+                 ", token_column!("used.token_type::text", "''"), "
+                 from used where u.instance_id = $1 and u.id = used.user_id and used.token_hash", holds!(), "
+             )
+             select used.user_id, used.token_type, used.token_hash from used"
+        ),
         "delete from auth.one_time_tokens as t where t.instance_id = $1 and t.id = $2
-         returning user_id, token_type, token_hash"
+         returning user_id, token_type, token_hash",
     );
     project COUNT_ATTEMPT = same(
         "update auth.one_time_tokens as t set attempts = t.attempts + 1 where t.instance_id = $1 and t.id = $2
          returning attempts"
+    );
+    project CLEAR_KIND = same(
+        "delete from auth.one_time_tokens as t where t.instance_id = $1 and t.user_id = $2 and t.token_type = $3"
     );
     project CLEAR = same("delete from auth.one_time_tokens as t where t.instance_id = $1 and t.user_id = $2");
 }
@@ -110,7 +156,7 @@ impl TryFrom<Row> for OneTimeToken {
 
 impl TokenKind {
     /// The stored word, which is also the name of the user's column.
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Confirmation => "confirmation_token",
             Self::Reauthentication => "reauthentication_token",
@@ -216,17 +262,24 @@ impl OneTimeTokens<'_> {
             &token.relates_to,
             Wall(now),
         )?;
-        execute!(work, SET_COLUMN, instance, token.kind.as_str(), &token.hash, token.user_id.0)?;
+        if let Inner::Sqlite(_) = work.inner {
+            execute!(work, SET_COLUMN, instance, token.kind.as_str(), &token.hash, token.user_id.0)?;
+        }
         Ok(())
     }
 
     /// The token with this hash, if it is of one of these kinds.
     pub async fn find_by_hash(&mut self, hash: &str, kinds: &[TokenKind]) -> Result<Option<OneTimeToken>> {
-        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
         let (work, instance) = (&mut self.tx.work, self.tx.instance.0);
-        let row =
-            fetch!(work, fetch_optional, Row, FIND_BY_HASH, instance, hash, serde_json::json!(kinds).to_string())?;
+        let row = fetch!(work, fetch_optional, Row, FIND_BY_HASH, instance, hash, words(kinds))?;
         row.map(OneTimeToken::try_from).transpose()
+    }
+
+    /// Every token of these kinds that went to this address or number, newest first: several accounts may want to change to it.
+    pub async fn find_by_contact(&mut self, contact: &str, kinds: &[TokenKind]) -> Result<Vec<OneTimeToken>> {
+        let (work, instance) = (&mut self.tx.work, self.tx.instance.0);
+        let rows = fetch!(work, fetch_all, Row, FIND_BY_CONTACT, instance, contact, words(kinds))?;
+        rows.into_iter().map(OneTimeToken::try_from).collect()
     }
 
     /// The user's token of this kind.
@@ -237,11 +290,15 @@ impl OneTimeTokens<'_> {
     }
 
     /// Uses a token up, in its row and in the user's column. True for exactly one caller.
+    ///
+    /// Who also locks the user locks him first: two transactions that take the two rows in different order wait for each other.
     pub async fn consume(&mut self, id: Uuid) -> Result<bool> {
         let (work, instance) = (&mut self.tx.work, self.tx.instance.0);
         let consumed = fetch!(work, fetch_optional, (Uuid, Label, String), CONSUME, instance, id)?;
         let Some((user, kind, hash)) = consumed else { return Ok(false) };
-        execute!(work, CLEAR_COLUMN, instance, kind.0, "", user, hash)?;
+        if let Inner::Sqlite(_) = work.inner {
+            execute!(work, CLEAR_COLUMN, instance, kind.0, "", user, hash)?;
+        }
         Ok(true)
     }
 
@@ -251,9 +308,25 @@ impl OneTimeTokens<'_> {
         Ok(attempts.map_or(0, |(attempts,)| attempts))
     }
 
+    /// Removes the user's tokens of these kinds, the rows and what the user's columns hold.
+    pub async fn clear_kinds(&mut self, user: UserId, kinds: &[TokenKind]) -> Result<()> {
+        let (work, instance) = (&mut self.tx.work, self.tx.instance.0);
+        for kind in kinds {
+            execute!(work, CLEAR_KIND, instance, user.0, kind.label())?;
+            execute!(work, SET_COLUMN, instance, kind.as_str(), "", user.0)?;
+        }
+        Ok(())
+    }
+
     /// Removes all token rows of the user (`contract/core.md` §9); the user's columns stay.
     pub async fn clear(&mut self, user: UserId) -> Result<()> {
         execute!(&mut self.tx.work, CLEAR, self.tx.instance.0, user.0)?;
         Ok(())
     }
+}
+
+/// The stored words of `kinds` as a JSON array.
+fn words(kinds: &[TokenKind]) -> String {
+    let words: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    serde_json::json!(words).to_string()
 }

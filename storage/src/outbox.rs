@@ -21,6 +21,7 @@ statements! {
          from (
              select d.instance_id, d.id from auth.outbox as d
              where d.state = 'pending' and d.next_attempt_at <= $1 and (d.leased_until is null or d.leased_until <= $1)
+                 and d.instance_id <> all($4::uuid[])
              order by d.next_attempt_at, d.id
              limit $3
              for update skip locked
@@ -31,6 +32,7 @@ statements! {
          where (o.instance_id, o.id) in (
              select d.instance_id, d.id from auth.outbox as d
              where d.state = 'pending' and d.next_attempt_at <= $1 and (d.leased_until is null or d.leased_until <= $1)
+                 and hex(d.instance_id) not in (select value from json_each($4))
              order by d.next_attempt_at, d.id
              limit $3
          )
@@ -60,10 +62,20 @@ struct ClaimedRow {
 }
 
 #[derive(FromRow)]
-struct DepthRow {
+pub(crate) struct DepthRow {
     pending: i64,
     dead: i64,
     next_due: Option<At>,
+}
+
+impl From<DepthRow> for OutboxDepth {
+    fn from(row: DepthRow) -> Self {
+        Self {
+            pending: row.pending.unsigned_abs(),
+            dead: row.dead.unsigned_abs(),
+            next_due: row.next_due.map(|at| at.0),
+        }
+    }
 }
 
 /// A message to be sent after the commit.
@@ -121,16 +133,34 @@ impl Outbox<'_> {
 
 impl Database {
     /// Takes up to `limit` due messages of any project, oldest first, and keeps them from other workers until `lease_until`.
+    ///
+    /// A worker that dies with them in its hands leaves them to whoever asks after that instant, with one more attempt counted. A
+    /// delivery must end before its lease does, or another worker delivers the message a second time.
     pub async fn claim_outbox(&self, now: Timestamp, lease_until: Timestamp, limit: u32) -> Result<Vec<OutboxRow>> {
+        self.claim_outbox_except(now, lease_until, limit, &[]).await
+    }
+
+    /// [`Self::claim_outbox`] that passes over the messages of the projects `except`.
+    pub async fn claim_outbox_except(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+        except: &[InstanceId],
+    ) -> Result<Vec<OutboxRow>> {
         let (now, lease_until, limit) = (At(now), At(lease_until), i64::from(limit));
         let rows = match &self.backend.pools {
             Pools::Postgres(pool) => {
-                let claim = || sqlx::query_as(CLAIM.postgres).bind(now).bind(lease_until).bind(limit);
+                let except: Vec<Uuid> = except.iter().map(|instance| instance.0).collect();
+                let claim = || sqlx::query_as(CLAIM.postgres).bind(now).bind(lease_until).bind(limit).bind(&except);
                 // A claim whose answer was lost only waits for its lease to end.
                 retried!(self.backend, claim().fetch_all(pool))
             }
             Pools::Sqlite { write, .. } => {
-                let claim = || sqlx::query_as(CLAIM.sqlite).bind(now).bind(lease_until).bind(limit);
+                let except: Vec<String> =
+                    except.iter().map(|instance| format!("\"{:X}\"", instance.0.simple())).collect();
+                let except = format!("[{}]", except.join(","));
+                let claim = || sqlx::query_as(CLAIM.sqlite).bind(now).bind(lease_until).bind(limit).bind(&except);
                 retried!(self.backend, claim().fetch_all(write))
             }
         };
@@ -166,11 +196,6 @@ impl Database {
 
     /// How much waits.
     pub async fn outbox_depth(&self) -> Result<OutboxDepth> {
-        let row = fetch_now!(&self.backend, fetch_one, DepthRow, DEPTH)?;
-        Ok(OutboxDepth {
-            pending: row.pending.unsigned_abs(),
-            dead: row.dead.unsigned_abs(),
-            next_due: row.next_due.map(|at| at.0),
-        })
+        Ok(fetch_now!(&self.backend, fetch_one, DepthRow, DEPTH)?.into())
     }
 }

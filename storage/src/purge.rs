@@ -2,22 +2,32 @@
 
 use crate::database::TenantStore;
 use crate::error::Result;
-use crate::sql::{Sql, same};
+use crate::sql::{Sql, each};
 
 /// Rows that go at once: few enough that nobody else's write waits long.
 const BITE: i64 = 500;
 
-/// `$2` says how many go.
+/// `$2` says how many go. The array keeps PostgreSQL from going through all rows of the project, the plus sign SQLite.
 macro_rules! bite {
     ($table:literal) => {
-        same(concat!(
-            "delete from auth.",
-            $table,
-            " as gone where gone.instance_id = $1
-                 and gone.id in (select x.id from auth.",
-            $table,
-            " as x where x.instance_id = $1 limit $2)"
-        ))
+        each(
+            concat!(
+                "delete from auth.",
+                $table,
+                " as gone where gone.instance_id = $1
+                     and gone.id = any(array(select x.id from auth.",
+                $table,
+                " as x where x.instance_id = $1 limit $2))"
+            ),
+            concat!(
+                "delete from auth.",
+                $table,
+                " as gone where +gone.instance_id = $1
+                     and gone.id in (select x.id from auth.",
+                $table,
+                " as x where x.instance_id = $1 limit $2)"
+            ),
+        )
     };
 }
 

@@ -138,13 +138,23 @@ impl TenantStore {
                 .fetch_one(pool)
         );
         match row {
-            // Ids are random: a user with this one exists only where the first try did happen and its answer was lost.
+            // The first try may have happened and its answer been lost: then what is there is what was to be made.
             Err(StoreError::Conflict) => {
                 let found = self.read_user(user.id, session.map(|session| session.id)).await?;
-                found.ok_or(StoreError::Conflict)
+                found.filter(|found| is_made_by(sign_up, found)).ok_or(StoreError::Conflict)
             }
             row => Ok(row?.into()),
         }
+    }
+}
+
+/// Whether `sign_up` made `found`. The user's id may be one that was asked for and is somebody else's; the ids of identities
+/// and sessions are random, and where there are none of them nothing tells.
+fn is_made_by(sign_up: &SignUp, found: &ReadUser) -> bool {
+    let has = |id| found.user.identities.iter().any(|identity| identity.id == id);
+    match &sign_up.session {
+        Some(session) => found.session.as_ref().is_some_and(|found| found.id == session.id),
+        None => !sign_up.identities.is_empty() && sign_up.identities.iter().all(|identity| has(identity.id)),
     }
 }
 

@@ -164,13 +164,16 @@ mod tests {
         ("control/settings.rs", crate::control::settings::STATEMENTS),
         ("control/signing_keys.rs", crate::control::signing_keys::STATEMENTS),
         ("credentials.rs", crate::credentials::STATEMENTS),
+        ("dead_letters.rs", crate::dead_letters::STATEMENTS),
         ("end_sessions.rs", crate::end_sessions::STATEMENTS),
         ("flow_states.rs", crate::flow_states::STATEMENTS),
         ("identities.rs", crate::identities::STATEMENTS),
+        ("list_audit.rs", crate::list_audit::STATEMENTS),
         ("list_users.rs", crate::list_users::STATEMENTS),
         ("one_time_tokens.rs", crate::one_time_tokens::STATEMENTS),
         ("open_session.rs", crate::open_session::STATEMENTS),
         ("outbox.rs", crate::outbox::STATEMENTS),
+        ("promise_message.rs", crate::promise_message::STATEMENTS),
         ("purge.rs", crate::purge::STATEMENTS),
         ("read_session.rs", crate::read_session::STATEMENTS),
         ("read_user.rs", crate::read_user::STATEMENTS),
@@ -179,6 +182,7 @@ mod tests {
         ("sessions.rs", crate::sessions::STATEMENTS),
         ("sign_up.rs", crate::sign_up::STATEMENTS),
         ("sweep.rs", crate::sweep::STATEMENTS),
+        ("sweep_project.rs", crate::sweep_project::STATEMENTS),
         ("users.rs", crate::users::STATEMENTS),
     ];
 
@@ -315,7 +319,8 @@ mod tests {
         assert!(files.len() > LISTS.len());
         for path in files {
             let name = path.strip_prefix(&source).unwrap().to_str().unwrap().replace('\\', "/");
-            if ["sql.rs", "backend.rs"].contains(&name.as_str()) {
+            // One calls functions of the project and names no table, one explains what stands in the lists.
+            if ["sql.rs", "backend.rs", "call_function.rs", "plans.rs"].contains(&name.as_str()) {
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();

@@ -49,6 +49,10 @@ statements! {
     project READ_LOCKED = each(locked!(postgres), locked!(sqlite));
     project FIND_BY_EMAIL = each(find_by!(postgres, "u.email"), find_by!(sqlite, "u.email"));
     project FIND_BY_PHONE = each(find_by!(postgres, "u.phone"), find_by!(sqlite, "u.phone"));
+    project FIND_BY_PHONE_CHANGE = each(
+        concat!(find_by!(postgres, "u.phone_change"), " and u.phone_change <> ''"),
+        concat!(find_by!(sqlite, "u.phone_change"), " and u.phone_change <> ''"),
+    );
     project INSERT = same(
         "insert into auth.users
              (instance_id, id, aud, role, email, phone, encrypted_password, email_confirmed_at, phone_confirmed_at, invited_at,
@@ -104,6 +108,7 @@ statements! {
     );
     project DELETE_FACTORS = same("delete from auth.mfa_factors as f where f.instance_id = $1 and f.user_id = $2");
     project DELETE_PASSKEYS = same("delete from auth.webauthn_credentials as c where c.instance_id = $1 and c.user_id = $2");
+    project DELETE_CEREMONIES = same("delete from auth.webauthn_challenges as c where c.instance_id = $1 and c.user_id = $2");
     project DELETE_RECOVERY_CODES = same("delete from auth.mfa_recovery_codes as r where r.instance_id = $1 and r.user_id = $2");
 }
 
@@ -323,6 +328,15 @@ impl Users<'_> {
         Ok(row.map(User::from))
     }
 
+    /// The accounts that are about to change to this number, oldest first; SSO accounts are not found.
+    pub async fn find_by_phone_change(&mut self, phone: &str) -> Result<Vec<User>> {
+        let rows = fetch!(&mut self.tx.work, fetch_all, UserRow, FIND_BY_PHONE_CHANGE, self.tx.instance.0, phone)?;
+        let mut users: Vec<User> = rows.into_iter().map(User::from).collect();
+        // Sorted here: SQLite would go through all users in that order rather than use the index of the numbers.
+        users.sort_by_key(|user| (user.created_at, user.id));
+        Ok(users)
+    }
+
     /// Makes an account; a taken address, number or id is a conflict.
     pub async fn insert(&mut self, user: &NewUser, now: Timestamp) -> Result<()> {
         execute!(
@@ -415,13 +429,14 @@ impl Users<'_> {
         Ok(touched == 1)
     }
 
-    /// Removes the user and all that is his. False when he was gone.
+    /// Removes the user and all that is his, flows that wait for a code included. False when he was gone.
     pub async fn delete(&mut self, user: UserId) -> Result<bool> {
+        self.tx.flow_states().delete_all(user).await?;
         Ok(execute!(&mut self.tx.work, DELETE, self.tx.instance.0, user.0)? == 1)
     }
 
-    /// Makes the account unusable and its data unreadable; sessions, one-time tokens, factors and passkeys go. False when the user is gone
-    /// or soft-deleted already.
+    /// Makes the account unusable and its data unreadable; sessions, one-time tokens, flows that wait for a code, factors, recovery
+    /// codes and passkeys go. False when the user is gone or soft-deleted already.
     pub async fn soft_delete(&mut self, user: UserId, replacement: SoftDelete) -> Result<bool> {
         let now = At(replacement.now);
         let (work, instance) = (&mut self.tx.work, self.tx.instance.0);
@@ -444,8 +459,10 @@ impl Users<'_> {
         }
         execute!(work, DELETE_FACTORS, instance, user.0)?;
         execute!(work, DELETE_PASSKEYS, instance, user.0)?;
+        execute!(work, DELETE_CEREMONIES, instance, user.0)?;
         execute!(work, DELETE_RECOVERY_CODES, instance, user.0)?;
         self.tx.one_time_tokens().clear(user).await?;
+        self.tx.flow_states().delete_all(user).await?;
         self.tx.sessions().delete_all(user).await?;
         Ok(true)
     }

@@ -10,12 +10,16 @@ use cluster::Cluster;
 use crypto::seal::MasterKey;
 use domain::config::Defaults;
 use domain::ids::ProjectRef;
-use flows::mail::MailDeliverer;
+use flows::delivery::MailDeliverer;
 use flows::management::{CreateProject, Management, ProjectUrls, Routes};
-use flows::{ControlSource, Databases, Services};
+use flows::{ControlSource, Databases, OutboxWake, Services, Tenant};
 use http::Method;
-use outbound::RecordingTransport;
+use outbound::breaches::RecordingBreaches;
+use outbound::captcha::RecordingCaptcha;
+use outbound::hooks::{HookTransport, RecordingHooks};
 use outbound::mailbox::Mailbox;
+use outbound::sms::{RecordingSms, SmsTransport};
+use outbound::{MailTransport, RecordingTransport};
 use serde_json::{Map, Value, json};
 use storage::{ControlStore, Database};
 
@@ -31,12 +35,69 @@ pub struct TestApp {
     pub management: Management,
     /// Mail of projects without SMTP server.
     pub mailbox: Arc<Mailbox>,
+    /// Mail of projects with SMTP server.
+    pub transport: Arc<RecordingTransport>,
+    /// What hooks were told.
+    pub hooks: Arc<RecordingHooks>,
+    /// Messages to phones.
+    pub sms: Arc<RecordingSms>,
+    /// What the judge of captcha tokens was asked.
+    pub captcha: Arc<RecordingCaptcha>,
+    /// Which passwords are breached.
+    pub breaches: Arc<RecordingBreaches>,
     /// The auth rows of all projects.
     pub database: Database,
     /// What gateways share.
     pub cluster: Cluster,
     router: Router,
     placement: Arc<TestDatabase>,
+}
+
+/// What a gateway is put together from.
+pub struct Setup {
+    /// Where its rows live.
+    pub placement: Arc<TestDatabase>,
+    /// What it shares with other gateways.
+    pub cluster: Cluster,
+    /// Its time.
+    pub clock: Arc<MockClock>,
+    /// What takes the mail of projects with SMTP server; `None` = [`TestApp::transport`].
+    pub transport: Option<Arc<dyn MailTransport>>,
+    /// What calls hooks; `None` = [`TestApp::hooks`].
+    pub hooks: Option<Arc<dyn HookTransport>>,
+    /// What sends messages to phones; `None` = [`TestApp::sms`].
+    pub sms: Option<Arc<dyn SmsTransport>>,
+    /// Whether a commit wakes the deliverer; else mail waits for the next sweep.
+    pub wakes: bool,
+    /// What its actors take on, and how often they look.
+    pub limits: Limits,
+    /// Gateways of one database must draw different ids.
+    pub seed: u64,
+}
+
+impl Setup {
+    /// A gateway that is alone on `placement`.
+    pub fn new(placement: Arc<TestDatabase>) -> Self {
+        Self {
+            placement,
+            cluster: Cluster::in_process(),
+            clock: Arc::default(),
+            transport: None,
+            hooks: None,
+            sms: None,
+            wakes: true,
+            // The janitor stays away unless a test calls for it: its statements would count as a request's.
+            limits: Limits { janitor_step: Duration::from_secs(3600), ..Limits::default() },
+            seed: 1,
+        }
+    }
+}
+
+/// Lets a commit wake nobody.
+struct Asleep;
+
+impl OutboxWake for Asleep {
+    fn wake(&self, _: &Tenant) {}
 }
 
 impl TestApp {
@@ -52,36 +113,30 @@ impl TestApp {
 
     /// A gateway on `placement`.
     pub async fn on(placement: TestDatabase) -> Self {
-        Self::start(
-            Arc::new(placement),
-            Cluster::in_process(),
-            Arc::default(),
-            MasterKey::generate(&SeededEntropy::new(7)),
-            1,
-        )
-        .await
+        Self::start(Setup::new(Arc::new(placement))).await
     }
 
     /// A second gateway over the same database, master key, clock and cluster.
     pub async fn sibling(&self) -> Self {
-        let placement = Arc::clone(&self.placement);
-        let master_key = MasterKey::generate(&SeededEntropy::new(7));
-        Self::start(placement, self.cluster.clone(), Arc::clone(&self.clock), master_key, 2).await
+        let (cluster, clock) = (self.cluster.clone(), Arc::clone(&self.clock));
+        Self::start(Setup { cluster, clock, seed: 2, ..Setup::new(self.placement()) }).await
     }
 
-    async fn start(
-        placement: Arc<TestDatabase>,
-        cluster: Cluster,
-        clock: Arc<MockClock>,
-        master_key: MasterKey,
-        seed: u64,
-    ) -> Self {
+    /// Where its rows live.
+    pub fn placement(&self) -> Arc<TestDatabase> {
+        Arc::clone(&self.placement)
+    }
+
+    /// A gateway as `setup` has it; all of them have the same master key.
+    pub async fn start(setup: Setup) -> Self {
+        let Setup { placement, cluster, clock, limits, seed, .. } = setup;
+        let wires = (setup.transport, setup.hooks, setup.sms);
         let database = Database::connect(&placement.auth).await.unwrap();
         database.migrate().await.unwrap();
         let control = ControlStore::connect(&placement.control).await.unwrap();
         control.migrate().await.unwrap();
         let entropy = Arc::new(SeededEntropy::new(seed));
-        let master_key = Arc::new(master_key);
+        let master_key = Arc::new(MasterKey::generate(&SeededEntropy::new(7)));
         let defaults =
             Defaults { jwt_exp: 3600, site_url: "http://localhost:3000".to_owned(), mailer_autoconfirm: true };
         let urls = ProjectUrls { external: "http://127.0.0.1:8000".to_owned() };
@@ -99,20 +154,27 @@ impl TestApp {
         };
         let source =
             Arc::new(ControlSource { control, master_key: Arc::clone(&master_key), defaults, urls, databases });
-        let runtime = Runtime::new(Limits::default());
+        let runtime = Runtime::new(limits);
+        let (hooks, sms) = (Arc::new(RecordingHooks::new()), Arc::new(RecordingSms::new()));
+        let (captcha, breaches) = (Arc::new(RecordingCaptcha::new()), Arc::new(RecordingBreaches::new()));
+        let transport = Arc::new(RecordingTransport::new());
         let services = Arc::new(Services {
             clock: clock.clone(),
             entropy: entropy.clone(),
             hasher: runtime.hasher(),
             cluster: cluster.clone(),
             master_key,
-            outbox: runtime.outbox(),
+            outbox: if setup.wakes { runtime.outbox() } else { Arc::new(Asleep) },
+            hooks: wires.1.unwrap_or_else(|| hooks.clone()),
+            sms: wires.2.unwrap_or_else(|| sms.clone()),
+            captcha: captcha.clone(),
+            breaches: breaches.clone(),
         });
         let mailbox = Arc::new(Mailbox::default());
         let deliver = Arc::new(MailDeliverer {
-            tenants: source.clone(),
+            projects: runtime.snapshots(),
             services: Arc::clone(&services),
-            transport: Arc::new(RecordingTransport::new()),
+            transport: wires.0.unwrap_or_else(|| transport.clone()),
             mailbox: Some(Arc::clone(&mailbox)),
         });
         let parts = Parts { services, source, deliver, management };
@@ -128,7 +190,21 @@ impl TestApp {
             deadline: Duration::from_secs(30),
             metric_sources: Vec::new(),
         }));
-        Self { clock, handle, management, mailbox, database, cluster, router, placement }
+        Self {
+            clock,
+            handle,
+            management,
+            mailbox,
+            transport,
+            hooks,
+            sms,
+            captcha,
+            breaches,
+            database,
+            cluster,
+            router,
+            placement,
+        }
     }
 
     /// All auth rows of all projects as text.
@@ -143,8 +219,15 @@ impl TestApp {
 
     /// A project with these settings.
     pub async fn project(&self, name: &str, config: Value) -> TestProject {
+        self.project_in(name, config, None).await
+    }
+
+    /// A project with these settings, its rows in the PostgreSQL `database` if there is one.
+    pub async fn project_in(&self, name: &str, config: Value, database: Option<&TestDatabase>) -> TestProject {
         let config: Map<String, Value> = config.as_object().cloned().unwrap();
-        let request = CreateProject { project_ref: Some(name.to_owned()), config, ..CreateProject::default() };
+        let database_url = database.map(|database| database.url().clone());
+        let request =
+            CreateProject { project_ref: Some(name.to_owned()), config, database_url, ..CreateProject::default() };
         let made = self.management.create_project(request).await.unwrap();
         TestProject {
             router: self.router.clone(),

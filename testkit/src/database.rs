@@ -40,6 +40,28 @@ impl TestDatabase {
         Self { auth: placement(), control: placement(), _files: None }
     }
 
+    /// Where it is, for PostgreSQL.
+    pub fn url(&self) -> &Secret<String> {
+        let Placement::Postgres { url, .. } = &self.auth else { panic!("not on PostgreSQL") };
+        url
+    }
+
+    /// Runs statements of the test's own on PostgreSQL.
+    pub async fn execute(&self, sql: &str) {
+        let mut connection = PgConnection::connect(self.url().expose()).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+    }
+
+    /// Ends a PostgreSQL database under whoever uses it.
+    pub async fn destroy(&self) {
+        let Placement::Postgres { url, .. } = &self.auth else { panic!("only a server's database can be destroyed") };
+        let name = Url::parse(url.expose()).unwrap().path().trim_start_matches('/').to_owned();
+        let server = env::var("TENANTRY_TEST_POSTGRES_URL").expect("TENANTRY_TEST_POSTGRES_URL is not set");
+        let mut connection = PgConnection::connect(&server).await.unwrap();
+        let destroy = AssertSqlSafe(format!("drop database {name} with (force)"));
+        sqlx::query(destroy).execute(&mut connection).await.unwrap();
+    }
+
     /// All auth rows as text, for a search of what must not be there.
     pub async fn stored_text(&self) -> String {
         match &self.auth {

@@ -7,7 +7,9 @@ mod clock;
 mod database;
 mod entropy;
 
-pub use app::{TestApp, TestProject};
+/// What a gateway takes on.
+pub use actors::Limits;
+pub use app::{Setup, TestApp, TestProject};
 pub use client::{Answer, Ask};
 pub use clock::MockClock;
 pub use database::TestDatabase;

@@ -43,6 +43,11 @@ impl Admission {
         }
     }
 
+    /// How many more could enter.
+    pub(crate) fn free(&self) -> usize {
+        self.permits.available_permits()
+    }
+
     /// How many are in.
     pub(crate) fn inside(&self) -> usize {
         (self.size as usize).saturating_sub(self.permits.available_permits())

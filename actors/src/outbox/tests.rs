@@ -1,40 +1,55 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use domain::ids::InstanceId;
+use domain::entropy::Entropy;
+use domain::time::Clock;
+use flows::delivery::{Deliver, Delivery};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::courier::longest_pause_after;
 use super::*;
 use crate::kit::spawn_root;
+use crate::limits::Limits;
+use crate::stats::Stats;
 
 /// A row and when it is due; `None` = given up.
 struct Row {
+    project: u128,
     due: Option<Timestamp>,
     attempts: i32,
     reason: String,
 }
 
 #[derive(Default)]
-struct FakeLedger(Mutex<HashMap<Uuid, Row>>, AtomicUsize);
+struct FakeLedger {
+    rows: Mutex<BTreeMap<Uuid, Row>>,
+    claims: AtomicUsize,
+    /// Deliveries cannot be noted.
+    deaf: std::sync::atomic::AtomicBool,
+}
 
 impl FakeLedger {
     fn put(&self, number: u128, now: Timestamp) {
-        let row = Row { due: Some(now), attempts: 0, reason: String::new() };
-        self.0.lock().unwrap().insert(Uuid::from_u128(number), row);
+        self.put_for(0, number, now);
+    }
+
+    fn put_for(&self, project: u128, number: u128, now: Timestamp) {
+        let row = Row { project, due: Some(now), attempts: 0, reason: String::new() };
+        self.rows.lock().unwrap().insert(Uuid::from_u128(number), row);
     }
 
     fn left(&self) -> usize {
-        self.0.lock().unwrap().len()
+        self.rows.lock().unwrap().len()
     }
 
     fn claims(&self) -> usize {
-        self.1.load(Ordering::SeqCst)
+        self.claims.load(Ordering::SeqCst)
     }
 
     fn change(&self, id: Uuid, due: Option<Timestamp>, reason: &str) {
-        let mut rows = self.0.lock().unwrap();
+        let mut rows = self.rows.lock().unwrap();
         let row = rows.get_mut(&id).unwrap();
         row.due = due;
         row.reason = reason.to_owned();
@@ -43,10 +58,18 @@ impl FakeLedger {
 
 #[async_trait]
 impl Ledger for FakeLedger {
-    async fn claim(&self, now: Timestamp, lease_until: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
-        self.1.fetch_add(1, Ordering::SeqCst);
-        let mut rows = self.0.lock().unwrap();
-        let due = rows.iter_mut().filter(|(_, row)| row.due.is_some_and(|due| due <= now));
+    async fn claim(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+        except: &[InstanceId],
+    ) -> Result<Vec<OutboxRow>, StoreError> {
+        self.claims.fetch_add(1, Ordering::SeqCst);
+        let mut rows = self.rows.lock().unwrap();
+        let due = rows.iter_mut().filter(|(_, row)| {
+            row.due.is_some_and(|due| due <= now) && !except.contains(&InstanceId(Uuid::from_u128(row.project)))
+        });
         Ok(due
             .take(limit as usize)
             .map(|(id, row)| {
@@ -54,7 +77,7 @@ impl Ledger for FakeLedger {
                 row.attempts += 1;
                 OutboxRow {
                     id: *id,
-                    instance: InstanceId(Uuid::nil()),
+                    instance: InstanceId(Uuid::from_u128(row.project)),
                     kind: "mail".to_owned(),
                     payload: String::new(),
                     attempts: row.attempts,
@@ -64,7 +87,10 @@ impl Ledger for FakeLedger {
     }
 
     async fn finish(&self, id: Uuid) -> Result<(), StoreError> {
-        self.0.lock().unwrap().remove(&id);
+        if self.deaf.load(Ordering::SeqCst) {
+            return Err(StoreError::Conflict);
+        }
+        self.rows.lock().unwrap().remove(&id);
         Ok(())
     }
 
@@ -77,6 +103,12 @@ impl Ledger for FakeLedger {
         self.change(id, None, reason);
         Ok(())
     }
+
+    async fn depth(&self) -> Result<OutboxDepth, StoreError> {
+        let rows = self.rows.lock().unwrap();
+        let dead = rows.values().filter(|row| row.due.is_none()).count() as u64;
+        Ok(OutboxDepth { pending: rows.len() as u64 - dead, dead, next_due: None })
+    }
 }
 
 /// Answers every attempt with the next of its script, then with success; waits while its door is shut.
@@ -86,6 +118,9 @@ struct Scripted {
     at_once: AtomicUsize,
     most_at_once: AtomicUsize,
     door: Semaphore,
+    /// Projects whose server never answers; the delivery gives up after twenty seconds.
+    hanging: Vec<u128>,
+    delivered: Mutex<Vec<Uuid>>,
 }
 
 impl Scripted {
@@ -96,7 +131,15 @@ impl Scripted {
             at_once: AtomicUsize::new(0),
             most_at_once: AtomicUsize::new(0),
             door: Semaphore::new(1_000_000),
+            hanging: Vec::new(),
+            delivered: Mutex::default(),
         })
+    }
+
+    fn hanging(projects: impl IntoIterator<Item = u128>) -> Arc<Self> {
+        let mut scripted = Arc::into_inner(Self::new(Vec::new())).unwrap();
+        scripted.hanging = projects.into_iter().collect();
+        Arc::new(scripted)
     }
 
     fn shut() -> Arc<Self> {
@@ -112,14 +155,19 @@ impl Scripted {
 
 #[async_trait]
 impl Deliver for Scripted {
-    async fn deliver(&self, _: &OutboxRow) -> Delivery {
+    async fn deliver(&self, row: &OutboxRow) -> Delivery {
         self.attempts.fetch_add(1, Ordering::SeqCst);
+        if self.hanging.contains(&row.instance.0.as_u128()) {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            return Delivery::Retry("no answer".to_owned());
+        }
         let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_at_once.fetch_max(now, Ordering::SeqCst);
         self.door.acquire().await.unwrap().forget();
         self.at_once.fetch_sub(1, Ordering::SeqCst);
         let mut script = self.script.lock().unwrap();
         if script.is_empty() {
+            self.delivered.lock().unwrap().push(row.id);
             return Delivery::Done;
         }
         let next = script.remove(0);
@@ -129,6 +177,15 @@ impl Deliver for Scripted {
 }
 
 struct TokioClock(Instant);
+
+/// Always the same.
+struct Dull;
+
+impl Entropy for Dull {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(0);
+    }
+}
 
 impl Clock for TokioClock {
     fn now(&self) -> Timestamp {
@@ -153,15 +210,16 @@ impl World {
             ledger.put(number, clock.now());
         }
         let stats = Arc::new(Stats::default());
-        let limits = Limits { deliveries: 4, delivery_attempts: 3, ..Limits::default() };
+        let limits = Limits { deliveries: 16, deliveries_per_project: 4, delivery_attempts: 3, ..Limits::default() };
         let courier = Courier::new(
             Arc::clone(&deliver) as Arc<dyn Deliver>,
             Arc::clone(&clock) as Arc<dyn Clock>,
+            Arc::new(Dull),
             Arc::clone(&stats),
             &limits,
         );
         let all = Arc::clone(&ledger) as Arc<dyn Ledger>;
-        let ledgers: Ledgers = Arc::new(move || vec![Arc::clone(&all)]);
+        let ledgers: Ledgers = Arc::new(move || vec![(Place::Gateway, Arc::clone(&all))]);
         let (outbox, running) = spawn_root(Outbox::new(courier, ledgers, limits.outbox_sweep)).await.unwrap();
         Self { ledger, deliver, clock, stats, outbox, running }
     }
@@ -171,7 +229,7 @@ impl World {
     }
 
     fn reason(&self, number: u128) -> String {
-        self.ledger.0.lock().unwrap()[&Uuid::from_u128(number)].reason.clone()
+        self.ledger.rows.lock().unwrap()[&Uuid::from_u128(number)].reason.clone()
     }
 }
 
@@ -272,8 +330,65 @@ async fn at_the_end_what_was_claimed_is_delivered_and_nothing_more_is_claimed() 
     assert_eq!((world.ledger.left(), world.deliver.attempts()), (6, 4));
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_noted_is_delivered_again_under_the_same_id() {
+    let world = World::start(Scripted::new(Vec::new()), 1).await;
+    world.ledger.deaf.store(true, Ordering::SeqCst);
+    settle().await;
+    assert_eq!((world.deliver.attempts(), world.ledger.left()), (1, 1), "sent, not marked");
+    world.ledger.deaf.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(world.ledger.left(), 0);
+    assert_eq!(*world.deliver.delivered.lock().unwrap(), [Uuid::nil(), Uuid::nil()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_project_whose_server_hangs_delays_nobody_else() {
+    let world = World::start(Scripted::hanging([1]), 0).await;
+    let now = world.clock.now();
+    (0..500).for_each(|number| world.ledger.put_for(1, number, now));
+    (500..510).for_each(|number| world.ledger.put_for(2, number, now));
+    world.wake();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.ledger.left(), 500, "all of the other project's, though 500 older ones hang");
+    // Much later it still hangs, with one delivery at a time, and others' mail still leaves at once.
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    world.ledger.put_for(3, 1000, world.clock.now());
+    world.wake();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.ledger.left(), 500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_projects_whose_servers_hang_leave_room_for_the_others() {
+    let world = World::start(Scripted::hanging(1..=100), 0).await;
+    let now = world.clock.now();
+    (0..1000).for_each(|number| world.ledger.put_for(1 + number % 100, number, now));
+    world.wake();
+    // By now every one of them has failed.
+    tokio::time::sleep(Duration::from_secs(900)).await;
+    for number in 0..20 {
+        world.ledger.put_for(200 + number, 5000 + number, world.clock.now());
+    }
+    world.wake();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.ledger.left(), 1000, "the mail of those that work has left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_a_server_is_back_everything_arrives() {
+    let fails: fn() -> Delivery = || Delivery::Retry("connection refused".to_owned());
+    let world = World::start(Scripted::new(vec![fails; 2]), 50).await;
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(world.ledger.left(), 0);
+    let mut delivered = world.deliver.delivered.lock().unwrap().clone();
+    delivered.sort_unstable();
+    delivered.dedup();
+    assert_eq!(delivered.len(), 50);
+}
+
 #[test]
-fn pauses_between_attempts_grow_to_an_hour() {
-    let pauses: Vec<i64> = (1..=12).map(pause_after).collect();
-    assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]);
+fn pauses_between_attempts_grow_to_half_an_hour() {
+    let pauses: Vec<i64> = (1..=12).map(longest_pause_after).collect();
+    assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 1800, 1800, 1800]);
 }

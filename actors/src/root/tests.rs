@@ -5,14 +5,19 @@ use cluster::{Cluster, Invalidation};
 use crypto::seal::MasterKey;
 use domain::entropy::Entropy;
 use domain::ids::{ProjectId, ProjectRef};
+use domain::project::Project;
 use domain::time::{Clock, Timestamp};
-use flows::mail::{Deliver, Delivery};
+use flows::delivery::{Deliver, Delivery};
 use flows::{Services, Tenant, TenantSource};
+use outbound::breaches::RecordingBreaches;
+use outbound::captcha::RecordingCaptcha;
+use outbound::hooks::RecordingHooks;
+use outbound::sms::RecordingSms;
 use storage::{OutboxRow, StoreError};
 
 use super::*;
 use crate::error::AskError;
-use crate::invalidation::Changes;
+use crate::invalidation::Control;
 use crate::kit::spawn_root;
 use crate::limits::Limits;
 use crate::registry::RegistryMessage;
@@ -47,7 +52,11 @@ impl TenantSource for Nothing {
 }
 
 #[async_trait]
-impl Changes for Nothing {
+impl Control for Nothing {
+    async fn page(&self, _: Option<&ProjectRef>, _: u32) -> Result<Vec<Project>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn latest(&self) -> Result<i64, StoreError> {
         Ok(0)
     }
@@ -85,10 +94,15 @@ impl World {
             cluster: Cluster::in_process(),
             master_key: Arc::new(MasterKey::generate(&*nothing)),
             outbox: Arc::new(waker.clone()),
+            hooks: Arc::new(RecordingHooks::new()),
+            sms: Arc::new(RecordingSms::new()),
+            captcha: Arc::new(RecordingCaptcha::new()),
+            breaches: Arc::new(RecordingBreaches::new()),
         });
         let (limits, stats) = (Limits::default(), Arc::new(Stats::default()));
         let deliver = Arc::clone(&nothing) as Arc<dyn Deliver>;
-        let courier = Courier::new(deliver, Arc::clone(&services.clock), Arc::clone(&stats), &limits);
+        let (clock, entropy) = (Arc::clone(&services.clock), Arc::clone(&services.entropy));
+        let courier = Courier::new(deliver, clock, entropy, Arc::clone(&stats), &limits);
         let shared =
             Arc::new(Shared::new(limits, stats, services, Arc::clone(&nothing) as Arc<dyn TenantSource>, nothing));
         let plan = Plan { shared: Arc::clone(&shared), hashing, waker, courier, ledgers: Arc::new(Vec::new) };

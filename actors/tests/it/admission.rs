@@ -123,3 +123,32 @@ async fn settings_needed_before_an_ask_take_no_room() {
     latch.open();
     held.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn projects_that_wait_for_slow_hooks_leave_room_for_the_others() {
+    let gateway = Gateway::paused(Limits { in_flight: 120, tenant_in_flight: 60, ..Limits::default() }).await;
+    let latch = Latch::new();
+    let mut held = Vec::new();
+    for number in 0..10 {
+        let name = format!("slow{number}");
+        gateway.source.create(&name);
+        held.extend((0..60).map(|_| gateway.spawn(&name, latch.hold(Lane::Task))));
+    }
+    // Every ask is either held by the latch or refused by now.
+    for _ in 0..10_000 {
+        tokio::task::yield_now().await;
+    }
+    let in_flight = gateway.handle.stats().in_flight;
+    assert!((60..120).contains(&in_flight), "{in_flight}");
+    gateway.source.create("quick");
+    for _ in 0..100 {
+        gateway.ask("quick", ready(Lane::Task, ())).await.unwrap();
+    }
+    latch.open();
+    let mut answered = 0;
+    for answer in held {
+        answered += usize::from(answer.await.unwrap().is_ok());
+    }
+    assert!(answered >= 60, "what was taken on is answered: {answered}");
+    assert_eq!(gateway.handle.stats().in_flight, 0);
+}

@@ -16,7 +16,8 @@ fn named(name: &str) -> CreateProject {
 }
 
 async fn disables_signup(gateway: &Whole, name: &str) -> bool {
-    gateway.ask(name, Document::Settings).await.unwrap()["disable_signup"] == json!(true)
+    let settings = gateway.ask(name, Document::Settings).await.unwrap();
+    serde_json::to_value(settings).unwrap()["disable_signup"] == json!(true)
 }
 
 fn patch(value: Value) -> serde_json::Map<String, Value> {

@@ -2,11 +2,12 @@
 
 use actors::{Document, Lane, Limits, Operation};
 use crypto::refresh_token;
+use domain::captcha::Proof;
 use domain::ids::SessionId;
 use domain::request::Bearer;
 use domain::secret::Secret;
 use domain::time::Timestamp;
-use domain::{logout, refresh, sign_in, verify};
+use domain::{logout, otp, reauthenticate, recover, refresh, resend, sign_in, user_update, verify};
 use flows::{Tenant, TenantSource};
 use serde_json::json;
 use uuid::Uuid;
@@ -76,11 +77,15 @@ async fn attempts_at_one_code_are_queued_whatever_the_case_of_the_address() {
         email: email.to_owned(),
         phone: String::new(),
         redirect_to: String::new(),
+        password: None,
     };
     let first = lane(&tenant, &attempt("ada@example.com", "111111"));
     assert!(is_challenge(&first), "{first:?}");
     assert_eq!(first, lane(&tenant, &attempt("Ada@Example.com", "222222")));
     assert_ne!(first, lane(&tenant, &attempt("bob@example.com", "111111")));
+    // The token of a recovery link comes alone.
+    let alone = lane(&tenant, &attempt("", "a".repeat(56).as_str()));
+    assert_ne!(alone, lane(&tenant, &attempt("", "b".repeat(56).as_str())));
 }
 
 #[tokio::test]
@@ -100,7 +105,70 @@ async fn strangers_share_a_bounded_number_of_queues() {
 async fn documents_come_from_the_snapshot_and_sign_ins_run_side_by_side() {
     let tenant = tenant().await;
     assert_eq!(lane(&tenant, &Document::Jwks), Lane::Snapshot);
-    let request =
-        sign_in::Request { email: "a@b.c".to_owned(), phone: String::new(), password: Secret::new("x".to_owned()) };
+    let request = sign_in::Request {
+        email: "a@b.c".to_owned(),
+        phone: String::new(),
+        password: Secret::new("x".to_owned()),
+        captcha: Proof::default(),
+    };
     assert_eq!(lane(&tenant, &request), Lane::Task);
+}
+
+fn changing(email: &str) -> user_update::Request {
+    user_update::Request {
+        bearer: Bearer(None),
+        email: email.to_owned(),
+        phone: String::new(),
+        password: None,
+        current_password: None,
+        nonce: Secret::default(),
+        data: None,
+        app_metadata: None,
+        code_challenge: String::new(),
+        code_challenge_method: String::new(),
+        channel: String::new(),
+    }
+}
+
+fn confirming(email: &str, phone: &str) -> verify::Request {
+    verify::Request {
+        kind: "email".to_owned(),
+        token: Secret::new("123456".to_owned()),
+        token_hash: Secret::default(),
+        email: email.to_owned(),
+        phone: phone.to_owned(),
+        redirect_to: String::new(),
+        password: None,
+    }
+}
+
+#[tokio::test]
+async fn what_is_sent_to_one_contact_is_queued_however_it_is_asked_for_and_typed() {
+    let tenant = tenant().await;
+    let by_mail = otp::Request { email: "Ada@example.com".to_owned(), ..otp::Request::default() };
+    let first = lane(&tenant, &by_mail);
+    assert!(is_challenge(&first), "{first:?}");
+    let recovering = recover::Request { email: "ada@example.com".to_owned(), ..recover::Request::default() };
+    assert_eq!(first, lane(&tenant, &recovering));
+    let again = resend::Request { email: "ada@EXAMPLE.com".to_owned(), ..resend::Request::default() };
+    assert_eq!(first, lane(&tenant, &again));
+    assert_eq!(first, lane(&tenant, &changing("ada@example.com")));
+    assert_eq!(lane(&tenant, &changing("")), Lane::Task, "nothing is sent");
+
+    let by_phone = otp::Request { phone: "+49 151 1234567".to_owned(), ..otp::Request::default() };
+    let plain = otp::Request { phone: "491511234567".to_owned(), ..otp::Request::default() };
+    assert_eq!(lane(&tenant, &by_phone), lane(&tenant, &plain));
+    assert_eq!(lane(&tenant, &confirming("", "+491511234567")), lane(&tenant, &confirming("", "491511234567")));
+}
+
+#[tokio::test]
+async fn a_message_to_whoever_holds_a_session_does_not_hold_up_its_refreshes() {
+    let tenant = tenant().await;
+    let session = Uuid::from_u128(7);
+    let claims = json!({ "sub": Uuid::nil(), "session_id": session, "exp": NOW + 60 });
+    let bearer = Bearer(Some(tenant.keys.sign(&claims).unwrap()));
+    let first = lane(&tenant, &reauthenticate::Request { bearer: bearer.clone() });
+    assert!(is_challenge(&first), "{first:?}");
+    assert_eq!(first, lane(&tenant, &reauthenticate::Request { bearer }));
+    assert_eq!(lane(&tenant, &reauthenticate::Request { bearer: Bearer(None) }), Lane::Task);
 }

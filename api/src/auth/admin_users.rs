@@ -3,9 +3,12 @@
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::response::Response;
-use domain::admin_users::{Attributes, Create, Delete, Get, List, Update};
+use domain::admin_users::{Attributes, Create, Delete, Get, List, Listing, Update, Users};
+use domain::pagination::Stretch;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
+use domain::user;
+use domain::user_json::User;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,8 +17,9 @@ use crate::auth::gate::Gate;
 use crate::edge::Edge;
 use crate::failure::Failure;
 use crate::input::object::Object;
+use crate::input::query::Query;
 use crate::output::{json, pages};
-use crate::wire::user::User;
+use crate::wire::cursor;
 
 /// The id of a path. One that cannot be read is empty, and refused as any malformed id is.
 #[derive(Default, Deserialize)]
@@ -30,19 +34,46 @@ fn id(path: UserPath) -> String {
 }
 
 #[derive(Serialize)]
-struct Users<'a> {
+struct Body<'a> {
     users: Vec<User<'a>>,
     aud: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pagination: Option<Pagination<'a>>,
 }
 
-/// `GET /admin/users`: a page of users.
+#[derive(Serialize)]
+struct Pagination<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<&'a str>,
+    has_more: bool,
+}
+
+/// `GET /admin/users`: a page of users, or a stretch of them behind a cursor.
 pub(crate) async fn list(edge: Edge) -> Result<Response, Failure> {
     let list = edge.behind(Gate::Admin, parse_list(&edge)).await?;
-    let listing = edge.ask(list).await?;
-    let users = Users { users: listing.users.items.iter().map(User::listed).collect(), aud: &listing.aud };
-    let mut response = json::answer(StatusCode::OK, &users)?;
-    pages::add_headers(&mut response, &edge.path, &edge.query, &listing.users)?;
-    Ok(response)
+    let Listing { aud, users } = edge.ask(list).await?;
+    match users {
+        Users::Page(page) => {
+            let body = Body { users: listed(&page.items), aud: &aud, pagination: None };
+            let mut response = json::answer(StatusCode::OK, &body)?;
+            pages::add_headers(&mut response, &edge.path, &edge.query, &page)?;
+            Ok(response)
+        }
+        Users::Stretch { items, next } => {
+            let next = next.as_ref().map(cursor::write).transpose()?;
+            let pagination = Pagination { next_cursor: next.as_deref(), has_more: next.is_some() };
+            let body = Body { users: listed(&items), aud: &aud, pagination: Some(pagination) };
+            let mut response = json::answer(StatusCode::OK, &body)?;
+            if let Some(next) = &next {
+                pages::add_next(&mut response, &edge.path, &edge.query, next)?;
+            }
+            Ok(response)
+        }
+    }
+}
+
+fn listed(users: &[user::User]) -> Vec<User<'_>> {
+    users.iter().map(User::listed).collect()
 }
 
 fn parse_list(edge: &Edge) -> Result<List, Refusal> {
@@ -51,16 +82,30 @@ fn parse_list(edge: &Edge) -> Result<List, Refusal> {
         bearer: edge.bearer.clone(),
         page: query.get("page")?.map(str::to_owned),
         per_page: query.get("per_page")?.map(str::to_owned),
+        stretch: parse_stretch(query)?,
         sort: query.all("sort").map(|sort| sort.map(str::to_owned)).collect::<Result<_, _>>()?,
         filter: query.text("filter")?,
     })
 }
 
+/// What is asked for in place of a page: a cursor says so, at the start an empty one, and a page number says otherwise.
+fn parse_stretch(query: &Query) -> Result<Option<Stretch>, Refusal> {
+    let given = |name| Ok(query.get(name)?.filter(|text| !text.is_empty()));
+    let Some(cursor) = query.get("cursor")? else { return Ok(None) };
+    if given("page")?.is_some() || given("per_page")?.is_some() {
+        return Ok(None);
+    }
+    let after = if cursor.is_empty() { None } else { Some(cursor::read(cursor)?) };
+    Stretch::parse(after, given("limit")?).map(Some)
+}
+
 /// `POST /admin/users`.
 pub(crate) async fn create(edge: Edge) -> Result<Response, Failure> {
     let attributes = edge.fields(Gate::Admin, attributes).await?;
+    let without_metadata = attributes.leaves_metadata_null();
     let user = edge.ask(Create { bearer: edge.bearer.clone(), attributes }).await?;
-    json::answer(StatusCode::OK, &User::new(&user))
+    let user = if without_metadata { User::without_metadata(&user) } else { User::new(&user) };
+    json::answer(StatusCode::OK, &user)
 }
 
 /// `GET /admin/users/{id}`.
@@ -71,16 +116,27 @@ pub(crate) async fn get(edge: Edge, path: UserPath) -> Result<Response, Failure>
 
 /// `PUT /admin/users/{id}`.
 pub(crate) async fn update(edge: Edge, path: UserPath) -> Result<Response, Failure> {
-    let attributes = edge.fields(Gate::Admin, attributes).await?;
-    let user = edge.ask(Update { bearer: edge.bearer.clone(), user: id(path), attributes }).await?;
+    let user = id(path);
+    let read = edge.object().and_then(|fields| Ok(attributes(fields)?));
+    let attributes = for_user(&edge, &user, read).await?;
+    let user = edge.ask(Update { bearer: edge.bearer.clone(), user, attributes }).await?;
     json::answer(StatusCode::OK, &User::of(&user))
 }
 
 /// `DELETE /admin/users/{id}`: without a body the row goes.
 pub(crate) async fn delete(edge: Edge, path: UserPath) -> Result<Response, Failure> {
-    let soft = edge.behind(Gate::Admin, should_soft_delete(&edge)).await?;
-    edge.ask(Delete { bearer: edge.bearer.clone(), user: id(path), soft }).await?;
+    let user = id(path);
+    let soft = for_user(&edge, &user, should_soft_delete(&edge)).await?;
+    edge.ask(Delete { bearer: edge.bearer.clone(), user, soft }).await?;
     json::answer(StatusCode::OK, &json!({}))
+}
+
+/// Gives what was `read` from the body; where that failed, first what is wrong with the token and then with the user.
+async fn for_user<T>(edge: &Edge, user: &str, read: Result<T, Failure>) -> Result<T, Failure> {
+    if read.is_err() {
+        edge.ask(Get { bearer: edge.bearer.clone(), user: user.to_owned() }).await?;
+    }
+    read
 }
 
 fn should_soft_delete(edge: &Edge) -> Result<bool, Failure> {

@@ -1,20 +1,20 @@
 //! `POST /signup` (`contract/core.md` §12).
 
 use axum::response::Response;
-use domain::captcha::Proof;
 use domain::signup::{Answer, Request};
+use domain::user_json::User;
 use http::StatusCode;
 
 use crate::edge::Edge;
 use crate::failure::Failure;
 use crate::output::json;
 use crate::wire::token;
-use crate::wire::user::User;
 
 /// Opens an account: tokens where it counts as confirmed, else a bare user.
 pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
     let mut fields = edge.object()?;
     let request = Request {
+        captcha: edge.captcha(&fields),
         email: fields.text("email")?,
         phone: fields.text("phone")?,
         password: fields.optional_secret("password")?,
@@ -22,7 +22,6 @@ pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
         code_challenge: fields.text("code_challenge")?,
         code_challenge_method: fields.text("code_challenge_method")?,
         channel: fields.text("channel")?,
-        captcha: Proof::default(),
     };
     match edge.ask(request).await? {
         Answer::Session(issued) => token::answer_new(&issued),

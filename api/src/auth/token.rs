@@ -14,6 +14,8 @@ pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
         "password" => sign_in::handle(edge).await,
         "refresh_token" => refresh::handle(edge).await,
         "pkce" => pkce::handle(edge).await,
-        _ => Err(Refusal::UnsupportedGrantType.into()),
+        // Not served yet, and no captcha stands in front of it.
+        "id_token" => Err(Refusal::UnsupportedGrantType.into()),
+        _ => Err(sign_in::refuse_grant(&edge).await),
     }
 }

@@ -1,20 +1,20 @@
 //! `PUT /user` (`contract/core.md` §16.2).
 
 use axum::response::Response;
+use domain::first_checks::Endpoint;
+use domain::user_json::User;
 use domain::user_update::Request;
 use http::StatusCode;
 
-use crate::auth::gate::Gate;
 use crate::edge::Edge;
 use crate::failure::Failure;
 use crate::output::json;
-use crate::wire::user::User;
 
 /// Changes the bearer's own account.
 pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
     let bearer = edge.bearer.clone();
     let request = edge
-        .fields(Gate::User, |mut fields| {
+        .decode(Endpoint::UserUpdate, edge.object(), |fields| {
             Ok(Request {
                 bearer,
                 email: fields.text("email")?,

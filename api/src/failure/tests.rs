@@ -54,6 +54,27 @@ async fn a_refusal_in_both_shapes() {
 }
 
 #[tokio::test]
+async fn a_hook_chooses_its_status_and_its_code_is_filled_in() {
+    let rejected = |status| Failure::from(Refusal::HookRejected(status, "not today".to_owned()));
+    insta::assert_snapshot!(rendered(rejected(403), ApiVersion::Legacy).await, @r#"
+    403 Forbidden
+    content-type: application/json
+    {"code":403,"error_code":"unknown","msg":"not today"}
+    "#);
+    insta::assert_snapshot!(rendered(rejected(500), ApiVersion::Legacy).await, @r#"
+    500 Internal Server Error
+    content-type: application/json
+    {"code":500,"error_code":"unexpected_failure","msg":"not today","error_id":"the-request"}
+    "#);
+    insta::assert_snapshot!(rendered(rejected(100), ApiVersion::Dated).await, @r#"
+    500 Internal Server Error
+    content-type: application/json
+    x-supabase-api-version: 2024-01-01
+    {"code":"unexpected_failure","message":"not today"}
+    "#);
+}
+
+#[tokio::test]
 async fn a_weak_password_lists_its_reasons() {
     insta::assert_snapshot!(rendered(weak(), ApiVersion::Legacy).await, @r#"
     422 Unprocessable Entity
@@ -127,6 +148,40 @@ async fn what_may_pass_says_when_to_come_back() {
     // The contract's own limit has no such header.
     let limited = rendered(Refusal::OverRequestRateLimit.into(), ApiVersion::Legacy).await;
     assert!(!limited.contains("retry-after"), "{limited}");
+}
+
+#[tokio::test]
+async fn limits_of_our_own_say_when_to_come_back() {
+    insta::assert_snapshot!(rendered(Refusal::OverAttemptLimit(42).into(), ApiVersion::Legacy).await, @r#"
+    429 Too Many Requests
+    content-type: application/json
+    retry-after: 42
+    x-sb-error-code: over_request_rate_limit
+    {"code":429,"error_code":"over_request_rate_limit","msg":"Request rate limit reached"}
+    "#);
+}
+
+#[tokio::test]
+async fn legacy_clients_read_what_a_function_raised() {
+    let raised = |code: &str, hint: &str| {
+        let raised = DatabaseError {
+            code: code.to_owned(),
+            message: "not you".to_owned(),
+            detail: String::new(),
+            hint: hint.to_owned(),
+        };
+        Failure::from(Refusal::HookRaised(raised, "pg-functions://postgres/public/f".to_owned()))
+    };
+    insta::assert_snapshot!(rendered(raised("PT403", "ask"), ApiVersion::Legacy).await, @r#"
+    403 Forbidden
+    content-type: application/json
+    x-sb-error-code: unexpected_failure
+    {"code":"PT403","message":"not you","hint":"ask"}
+    "#);
+    let dated = rendered(raised("PT403", ""), ApiVersion::Dated).await;
+    assert!(dated.contains("Error running hook URI: pg-functions://postgres/public/f"), "{dated}");
+    let hidden = rendered(raised("42883", ""), ApiVersion::Legacy).await;
+    assert!(hidden.starts_with("500") && !hidden.contains("not you"), "{hidden}");
 }
 
 #[tokio::test]

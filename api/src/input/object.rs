@@ -7,7 +7,7 @@ use std::fmt;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
 use domain::user::Metadata;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 /// A decoded body. Fields are taken out by name; a field of another type than asked for is refused.
@@ -41,6 +41,16 @@ impl Object {
             return Err(Refusal::UnreadableText);
         }
         Ok(object)
+    }
+
+    /// Like [`Object::parse`], for the one endpoint that reads the first JSON value of its body and nothing behind it.
+    ///
+    /// # Errors
+    /// As [`Object::parse`].
+    pub(crate) fn parse_first(body: &[u8]) -> Result<Self, Refusal> {
+        let mut values = serde_json::Deserializer::from_slice(body).into_iter::<IgnoredAny>();
+        let end = matches!(values.next(), Some(Ok(_))).then(|| values.byte_offset());
+        Self::parse(end.and_then(|end| body.get(..end)).unwrap_or(body))
     }
 
     /// A text field; empty when absent or `null`.
@@ -81,7 +91,12 @@ impl Object {
 
     /// A boolean field; false when absent or `null`.
     pub(crate) fn flag(&mut self, name: &str) -> Result<bool, Refusal> {
-        let mut flag = false;
+        self.flag_or(name, false)
+    }
+
+    /// A boolean field; `otherwise` when absent or `null`.
+    pub(crate) fn flag_or(&mut self, name: &str, otherwise: bool) -> Result<bool, Refusal> {
+        let mut flag = otherwise;
         for value in self.take(name) {
             match value {
                 Value::Null => {}
@@ -118,6 +133,26 @@ impl Object {
         Ok(list)
     }
 
+    /// The token of a solved captcha, blanks removed; empty when absent. The field stays where it is.
+    ///
+    /// # Errors
+    /// As [`Object::text`], and where the field that holds the token is no object.
+    pub(crate) fn captcha_token(&self) -> Result<Secret<String>, Refusal> {
+        const FIELD: &str = "gotrue_meta_security";
+        let mut token = String::new();
+        for (_, value) in self.0.iter().filter(|(key, _)| key.eq_ignore_ascii_case(FIELD)) {
+            match value {
+                Value::Null => {}
+                Value::Object(security) => {
+                    let mut security = Self(security.clone().into_iter().collect());
+                    token = security.text("captcha_token")?;
+                }
+                _ => return Err(wrong_type(FIELD, "an object")),
+            }
+        }
+        Ok(Secret::new(token.trim().to_owned()))
+    }
+
     /// Takes a field whatever it holds.
     pub(crate) fn skip(&mut self, name: &str) {
         drop(self.take(name));
@@ -135,6 +170,12 @@ impl Object {
 
     fn take(&mut self, name: &str) -> Vec<Value> {
         self.0.extract_if(.., |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).collect()
+    }
+}
+
+impl FromIterator<(String, Value)> for Object {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(fields: I) -> Self {
+        Self(fields.into_iter().collect())
     }
 }
 
@@ -270,6 +311,43 @@ mod tests {
         assert_eq!(parsed(field).object("a").unwrap_err().wire().code, "bad_json");
         // An earlier wrong value is not forgiven by a later right one.
         assert_eq!(parsed(r#"{"a":5,"a":"x"}"#).text("a").unwrap_err().wire().code, "bad_json");
+    }
+
+    #[test]
+    fn what_follows_the_first_value_can_be_left_alone() {
+        let first = |body: &[u8]| Object::parse_first(body).map(|mut object| object.text("email").unwrap());
+        for body in [&br#"{"email":"a"}"#[..], br#" {"email":"a"} trailing"#, b"{\"email\":\"a\"}\xff\x00"] {
+            assert_eq!(first(body).unwrap(), "a", "{body:?}");
+        }
+        assert_eq!(first(b"null x").unwrap(), "");
+        for bad in [&b""[..], b"[] {}", b"{\"email\":", b"x{}", b"\"{}\""] {
+            assert_eq!(first(bad).unwrap_err().wire().code, "bad_json", "{bad:?}");
+        }
+        assert_eq!(first(b"{\"email\":\"\xff\"} x").unwrap_err(), Refusal::UnreadableText);
+    }
+
+    #[test]
+    fn an_absent_flag_may_be_true() {
+        let flag = |body: &str| parsed(body).flag_or("create_user", true);
+        assert!(flag("{}").unwrap() && flag(r#"{"create_user":null}"#).unwrap());
+        assert!(!flag(r#"{"create_user":false}"#).unwrap());
+        assert!(flag(r#"{"create_user":"no"}"#).is_err());
+    }
+
+    #[test]
+    fn a_captcha_token_is_a_trimmed_text() {
+        for (body, token) in [
+            (r#"{"gotrue_meta_security":{"captcha_token":" abc \n"}}"#, "abc"),
+            (r#"{"GoTrue_Meta_Security":{"Captcha_Token":"abc"}}"#, "abc"),
+            (r#"{"gotrue_meta_security":{}}"#, ""),
+            (r#"{"gotrue_meta_security":null}"#, ""),
+            ("{}", ""),
+        ] {
+            assert_eq!(parsed(body).captcha_token().unwrap().expose(), token, "{body}");
+        }
+        for body in [r#"{"gotrue_meta_security":{"captcha_token":5}}"#, r#"{"gotrue_meta_security":"abc"}"#] {
+            assert_eq!(parsed(body).captcha_token().unwrap_err().wire().code, "bad_json", "{body}");
+        }
     }
 
     #[test]

@@ -4,6 +4,9 @@
 use std::fmt::Write as _;
 
 use domain::refusal::Refusal;
+use serde_json::Value;
+
+use crate::input::object::Object;
 
 /// A decoded query string.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +49,18 @@ impl Query {
             Ok(value) => Ok(value.as_str()),
             Err(Unreadable) => Err(Refusal::UnreadableText),
         })
+    }
+
+    /// The first value of each name as a text field of a body.
+    ///
+    /// # Errors
+    /// As [`Query::get`], for any name.
+    pub(crate) fn into_object(self) -> Result<Object, Refusal> {
+        let fields = self.0.into_iter().rev().map(|(name, value)| match value {
+            Ok(value) => Ok((name, Value::String(value))),
+            Err(Unreadable) => Err(Refusal::UnreadableText),
+        });
+        fields.collect()
     }
 
     /// Replaces every value of `name` by `value`.
@@ -139,6 +154,13 @@ mod tests {
         assert_eq!(query.get("a"), Err(Refusal::UnreadableText));
         assert_eq!(query.get("b"), Err(Refusal::UnreadableText));
         assert_eq!(query.get("c"), Ok(Some("fine")));
+    }
+
+    #[test]
+    fn a_form_is_read_like_a_body() {
+        let mut fields = Query::parse("token=a%2Bb&token=second&x=").into_object().unwrap();
+        assert_eq!(fields.text("token").unwrap(), "a+b");
+        assert!(Query::parse("a=1&b=%00").into_object().is_err());
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The layer in front of a project's routes: it finds the project, answers preflights, checks what the project asks of API
 //! keys, and adds the headers its browsers need.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{OriginalUri, Request, State};
+use axum::extract::{ConnectInfo, OriginalUri, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::ids::ProjectRef;
@@ -13,6 +14,7 @@ use http::{Method, Uri};
 use tokio::time::Instant;
 
 use crate::api_key::{self, ApiKey};
+use crate::client_ip;
 use crate::cors::{self, Cors};
 use crate::edge;
 use crate::failure::{ApiKeyFault, Failure};
@@ -21,6 +23,10 @@ use crate::layers::Observed;
 use crate::project;
 use crate::runtime::Facts;
 use crate::state::ApiState;
+
+/// A host of a project's own is insisted on with all below it; one that projects share is not theirs to speak for
+/// (`security/advisor.md` §1.3).
+const SUBDOMAINS: &str = "; includeSubDomains";
 
 /// The project of a request and what the edge knows of it.
 #[derive(Clone)]
@@ -38,6 +44,8 @@ pub(crate) async fn enter(State(state): State<ApiState>, mut request: Request, n
     }
     let method = request.method().clone();
     let origin = request.headers().get(ORIGIN).cloned();
+    let hsts =
+        over_https(&state, &request).then(|| if project::in_path(uri.path()).is_some() { "" } else { SUBDOMAINS });
     let entered = find(&state, &uri, request.headers(), deadline).await;
     let facts = entered.as_ref().ok().map(|(entered, _)| Arc::clone(&entered.facts));
     let mut response = match entered {
@@ -56,7 +64,18 @@ pub(crate) async fn enter(State(state): State<ApiState>, mut request: Request, n
         }
     };
     finish(response.headers_mut(), facts.as_deref(), &method, origin.as_ref());
+    let hsts = hsts.zip(facts.map(|facts| facts.hsts_max_age).filter(|age| *age > 0));
+    if let Some((subdomains, age)) = hsts
+        && let Ok(value) = HeaderValue::try_from(format!("max-age={age}{subdomains}"))
+    {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, value);
+    }
     response
+}
+
+fn over_https(state: &ApiState, request: &Request) -> bool {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    client_ip::over_https(peer, request.headers(), state.trusted_proxies())
 }
 
 async fn preflight(state: &ApiState, uri: &Uri, headers: &HeaderMap, deadline: Instant) -> Response {
@@ -100,9 +119,4 @@ fn finish(response: &mut HeaderMap, facts: Option<&Facts>, method: &Method, orig
     let open = Cors::default();
     facts.map_or(&open, |facts| &facts.cors).apply(response, method, origin);
     response.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    if let Some(age) = facts.map(|facts| facts.hsts_max_age).filter(|age| *age > 0)
-        && let Ok(value) = HeaderValue::try_from(format!("max-age={age}"))
-    {
-        response.insert(STRICT_TRANSPORT_SECURITY, value);
-    }
 }

@@ -102,12 +102,36 @@ pub(crate) async fn observe(State(state): State<ApiState>, request: Request, nex
     drop(in_flight);
     let profile = observed.0.profile.get().copied();
     state.metrics().count(&Sample { route: &route, method: &method, status, profile, elapsed });
-    tracing::info!(status = status.as_u16(), elapsed_ms = elapsed.as_millis(), "answered");
+    if is_polled(&route) {
+        tracing::debug!(status = status.as_u16(), elapsed_ms = elapsed.as_millis(), "answered");
+    } else {
+        tracing::info!(status = status.as_u16(), elapsed_ms = elapsed.as_millis(), "answered");
+    }
     response
+}
+
+/// Whether machines ask for `route` every few seconds: nobody wants to read of each time.
+fn is_polled(route: &str) -> bool {
+    matches!(route, "/livez" | "/readyz" | "/metrics" | "/mail/list" | "/p/{ref}/mail/list")
 }
 
 /// Ends the connection after this answer.
 fn closing(mut response: Response) -> Response {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_polled;
+
+    #[test]
+    fn what_machines_poll_is_told_from_what_people_ask() {
+        for route in ["/livez", "/readyz", "/metrics", "/mail/list", "/p/{ref}/mail/list"] {
+            assert!(is_polled(route), "{route}");
+        }
+        for route in ["/auth/v1/health", "/p/{ref}/auth/v1/token", "/mail/", "unmatched"] {
+            assert!(!is_polled(route), "{route}");
+        }
+    }
 }

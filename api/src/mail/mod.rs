@@ -3,8 +3,8 @@
 
 mod api;
 mod guard;
-mod links;
 mod page;
+mod view;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use crate::state::ApiState;
 
-/// Where mails stay while a project has no mail server. Mails are given in the shapes of Mailpit's API v1.
+/// Where mails stay while a project has no mail server. Mails are given in the shapes of Mailpit's API v1, with the kind of
+/// mail as the first of `Tags` and `Link`, `LinkText`, `Code` besides.
 pub trait MailStore: Send + Sync + 'static {
     /// A page of the mails that match `query`, newest first, as Mailpit lists messages. The empty query matches all.
     fn search(&self, scope: MailScope, query: &str, start: usize, limit: usize) -> Value;
@@ -47,7 +48,10 @@ pub(crate) fn routes(state: &ApiState) -> Router<ApiState> {
         Router::new()
             .route("/mail", get(page::to_list))
             .route("/mail/", get(page::list))
+            .route("/mail/list", get(page::entries))
             .route("/mail/style.css", get(page::style))
+            .route("/mail/mail.js", get(page::script))
+            .route("/mail/icon.svg", get(page::icon))
             .route("/mail/message/{id}", get(page::message))
             .route("/mail/message/{id}/html", get(page::html))
             .route("/mail/api/v1/messages", get(api::list).put(api::set_read).delete(api::delete))

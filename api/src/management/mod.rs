@@ -3,13 +3,14 @@
 
 mod api_keys;
 mod config;
+mod dead_letters;
 mod operator;
 mod projects;
 mod signing_keys;
 
 use axum::Router;
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
@@ -35,7 +36,10 @@ pub(crate) fn routes() -> Router<ApiState> {
         )
         .route("/api-keys", get(api_keys::list).post(api_keys::create))
         .route("/api-keys/legacy", get(api_keys::legacy).put(api_keys::set_legacy))
-        .route("/api-keys/{id}", get(api_keys::get).delete(api_keys::delete));
+        .route("/api-keys/{id}", get(api_keys::get).delete(api_keys::delete))
+        .route("/mail/dead-letters", get(dead_letters::list))
+        .route("/mail/dead-letters/{id}", delete(dead_letters::discard))
+        .route("/mail/dead-letters/{id}/retry", post(dead_letters::retry));
     Router::new()
         .route("/v1/projects", get(projects::list).post(projects::create))
         .nest("/v1/projects/{ref}", project)

@@ -71,6 +71,15 @@ impl Operator {
     }
 }
 
+impl Operator {
+    /// The whole number that the query gives for `name`.
+    pub(super) fn number(&self, name: &str) -> Result<Option<u32>, Failure> {
+        let Some(text) = self.query.get(name).map_err(told)? else { return Ok(None) };
+        let number = text.parse();
+        number.map(Some).map_err(|_| message(StatusCode::BAD_REQUEST, format!("{name} must be a whole number")))
+    }
+}
+
 impl FromRequestParts<ApiState> for Operator {
     type Rejection = Failure;
 

@@ -1,5 +1,6 @@
-//! What goes out: JSON as the contract writes it, redirects, and the headers of lists.
+//! What goes out: JSON as the contract writes it, redirects, pages, and the headers of lists.
 
+pub(crate) mod confirm_page;
 pub(crate) mod json;
 pub(crate) mod pages;
 pub(crate) mod redirect;

@@ -26,6 +26,18 @@ pub(crate) fn add_headers<T>(
     Ok(())
 }
 
+/// Adds the `Link` to the stretch that begins behind `cursor`.
+///
+/// # Errors
+/// As [`add_headers`].
+pub(crate) fn add_next(response: &mut Response, path: &str, query: &Query, cursor: &str) -> Result<(), Failure> {
+    let mut query = query.clone();
+    query.set("cursor", cursor);
+    let link = format!("<{path}?{}>; rel=\"next\"", query.encode());
+    response.headers_mut().insert(LINK, HeaderValue::try_from(link).map_err(Failure::fault)?);
+    Ok(())
+}
+
 fn link(path: &str, query: &Query, current: u64, last: u64) -> String {
     let to = |page: u64, relation: &str| {
         let mut query = query.clone();

@@ -16,7 +16,7 @@ use crate::input::query::Query;
 /// # Errors
 /// Fails where `location` cannot stand in a header.
 pub(crate) fn see_other(location: &str) -> Result<Response, Failure> {
-    let location = HeaderValue::try_from(location).map_err(Failure::fault)?;
+    let location = HeaderValue::try_from(ascii(location)).map_err(Failure::fault)?;
     let mut response =
         Response::new(Body::from("<!doctype html><title>See other</title><p>The page is elsewhere.</p>\n"));
     *response.status_mut() = StatusCode::SEE_OTHER;
@@ -29,11 +29,26 @@ pub(crate) fn see_other(location: &str) -> Result<Response, Failure> {
     Ok(response)
 }
 
-/// Where a followed link leads.
+/// A header carries ASCII only.
+fn ascii(text: &str) -> String {
+    let mut ascii = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_ascii() {
+            ascii.push(letter);
+        } else {
+            letter.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| ascii.push_str(&format!("%{byte:02x}")));
+        }
+    }
+    ascii
+}
+
+/// Where a followed link leads. Tokens are put behind the target as it was given, everything else into its parts.
 pub(crate) fn location(landing: &Landing) -> String {
-    let target = &landing.target;
+    let target = &domain::redirect::encoded(&landing.target);
     match &landing.outcome {
-        Outcome::Session { session, kind } => format!("{target}#{}", session_fragment(session, kind).encode()),
+        Outcome::Session { session, kind } => {
+            format!("{}#{}", landing.target, session_fragment(session, kind).encode())
+        }
         Outcome::Code(code) => Target::of(target).with_query("code", code.expose()).text(),
         Outcome::Message(message) => {
             let fragment: Query = [("message", (*message).to_owned()), ("sb", String::new())].into_iter().collect();
@@ -41,7 +56,7 @@ pub(crate) fn location(landing: &Landing) -> String {
             if landing.pkce { target.with_query("message", message).text() } else { target.text() }
         }
         // The page that asks is no redirect.
-        Outcome::Ask => target.clone(),
+        Outcome::Ask(_) => target.clone(),
         Outcome::Refused(refusal) => refused(target, refusal, landing.pkce),
     }
 }

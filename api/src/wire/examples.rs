@@ -1,11 +1,11 @@
 //! Values for tests.
 
-use domain::ids::{FactorId, IdentityId, SessionId, UserId};
+use domain::ids::{IdentityId, SessionId, UserId};
 use domain::secret::Secret;
 use domain::session::{Aal, AmrEntry, Session};
 use domain::time::Timestamp;
 use domain::tokens::IssuedSession;
-use domain::user::{Factor, Identity, Metadata, User};
+use domain::user::{Identity, Metadata, User};
 use serde_json::json;
 
 pub(crate) fn at() -> Timestamp {
@@ -66,21 +66,6 @@ pub(crate) fn user() -> User {
 
 fn chrono_millis(milliseconds: i64) -> chrono::TimeDelta {
     chrono::TimeDelta::milliseconds(milliseconds)
-}
-
-pub(crate) fn factor() -> Factor {
-    Factor {
-        id: id::<FactorId>('4'),
-        factor_type: "totp".to_owned(),
-        verified: false,
-        friendly_name: "one".to_owned(),
-        phone: None,
-        last_challenged_at: None,
-        web_authn_aaguid: None,
-        last_webauthn_challenge_data: None,
-        created_at: at(),
-        updated_at: at(),
-    }
 }
 
 pub(crate) fn session() -> Session {

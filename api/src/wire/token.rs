@@ -3,13 +3,13 @@
 use axum::response::Response;
 use domain::refusal::WeakPassword;
 use domain::tokens::IssuedSession;
+use domain::user_json::User;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::output::json;
-use crate::wire::user::User;
 
 #[derive(Serialize)]
 struct Tokens<'a> {

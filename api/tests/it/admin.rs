@@ -1,6 +1,7 @@
 //! The admin API.
 
-use domain::pagination::{Page, Paged};
+use domain::admin_users::Users;
+use domain::pagination::{Cursor, Page, Paged};
 use domain::refusal::Refusal;
 use domain::{admin_users, sessions};
 
@@ -15,12 +16,14 @@ async fn a_list_has_its_headers_and_no_identities() {
         assert_eq!((list.page.as_deref(), list.per_page.as_deref()), (Some("1"), Some("2")));
         assert_eq!(list.sort, ["created_at asc", "created_at desc"]);
         assert_eq!(list.filter, "w");
-        let users = Paged { items: vec![examples::user()], total: 3, page: Page { number: 1, size: 2 } };
-        Ok(admin_users::Listing { aud: "authenticated".to_owned(), users })
+        assert_eq!(list.stretch, None);
+        let page = Paged { items: vec![examples::user()], total: 3, page: Page { number: 1, size: 2 } };
+        Ok(admin_users::Listing { aud: "authenticated".to_owned(), users: Users::Page(page) })
     }));
     let path = "/admin/users?per_page=2&page=1&filter=w&sort=created_at+asc&sort=created_at%20desc";
     let answer = edge.ask("GET", path, &ADMIN, "").await;
     assert_eq!(answer.json()["aud"], "authenticated");
+    assert!(answer.json().get("pagination").is_none());
     assert_eq!(answer.json()["users"][0]["identities"], serde_json::Value::Null);
     assert_eq!(answer.header("x-total-count"), Some("3"));
     let rest = "per_page=2&sort=created_at+asc&sort=created_at+desc";
@@ -31,6 +34,42 @@ async fn a_list_has_its_headers_and_no_identities() {
              </p/acme/auth/v1/admin/users?filter=w&page=2&{rest}>; rel=\"last\""
         )
     );
+}
+
+#[tokio::test]
+async fn a_list_can_be_walked_with_cursors() {
+    let next = Cursor { created_at: examples::user().created_at, id: examples::user().id };
+    let edge = TestEdge::new(FakeRuntime::default().on(move |_, list: admin_users::List| {
+        let stretch = list.stretch.unwrap();
+        assert_eq!(stretch.limit, if stretch.after.is_some() { 50 } else { 1 });
+        let next = stretch.after.is_none().then_some(next);
+        let users = Users::Stretch { items: vec![examples::user()], next };
+        Ok(admin_users::Listing { aud: "authenticated".to_owned(), users })
+    }));
+    let first = edge.ask("GET", "/admin/users?cursor=&limit=1&filter=w&page=&per_page=", &ADMIN, "").await;
+    assert_eq!(first.json()["users"].as_array().unwrap().len(), 1);
+    assert_eq!(first.json()["pagination"]["has_more"], true);
+    let cursor = first.json()["pagination"]["next_cursor"].as_str().unwrap().to_owned();
+    assert_eq!(first.header("x-total-count"), None);
+    assert_eq!(
+        first.header("link").unwrap(),
+        format!("</p/acme/auth/v1/admin/users?cursor={cursor}&filter=w&limit=1&page=&per_page=>; rel=\"next\"")
+    );
+    let last = edge.ask("GET", &format!("/admin/users?cursor={cursor}"), &ADMIN, "").await;
+    assert_eq!(last.json()["pagination"], serde_json::json!({ "has_more": false }));
+    assert_eq!(last.header("link"), None);
+}
+
+#[tokio::test]
+async fn a_page_number_wins_over_a_cursor() {
+    let edge = TestEdge::new(FakeRuntime::default().on(|_, list: admin_users::List| {
+        assert_eq!(list.stretch, None);
+        let page = Paged { items: Vec::new(), total: 0, page: Page { number: 1, size: 50 } };
+        Ok(admin_users::Listing { aud: "authenticated".to_owned(), users: Users::Page(page) })
+    }));
+    for query in ["", "?page=&per_page=", "?page=1&cursor=x", "?per_page=5&limit=0", "?limit=100", "?limit=x"] {
+        assert_eq!(edge.ask("GET", &format!("/admin/users{query}"), &ADMIN, "").await.status, 200, "{query}");
+    }
 }
 
 #[tokio::test]
@@ -91,5 +130,50 @@ async fn an_admin_lists_and_ends_a_users_sessions() {
     assert_eq!(listed.header("x-total-count"), Some("1"));
     for path in ["/admin/users/the-user/sessions", "/admin/users/the-user/sessions/the-session"] {
         assert_eq!(edge.ask("DELETE", path, &ADMIN, "").await.status, 204, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn page_0_is_followed_by_page_1() {
+    let edge = TestEdge::new(FakeRuntime::default().on(|_, list: admin_users::List| {
+        let page = Page::parse(list.page.as_deref(), list.per_page.as_deref()).unwrap();
+        let page = Paged { items: vec![examples::user()], total: 3, page };
+        Ok(admin_users::Listing { aud: "authenticated".to_owned(), users: Users::Page(page) })
+    }));
+    let answer = edge.ask("GET", "/admin/users?page=0&per_page=2", &ADMIN, "").await;
+    let path = "/p/acme/auth/v1/admin/users";
+    let links = format!("<{path}?page=1&per_page=2>; rel=\"next\", <{path}?page=2&per_page=2>; rel=\"last\"");
+    assert_eq!(answer.header("link").unwrap(), links);
+}
+
+#[tokio::test]
+async fn a_user_is_looked_for_before_a_body_is_decoded() {
+    let edge = TestEdge::new(FakeRuntime::default().on(|_, get: admin_users::Get| match get.user.as_str() {
+        "known" => Ok(examples::user()),
+        "unknown" => Err(Refusal::UserNotFound.into()),
+        _ => Err(Refusal::UserIdMalformed.into()),
+    }));
+    for (id, status, code) in
+        [("x", 404, "validation_failed"), ("unknown", 404, "user_not_found"), ("known", 400, "bad_json")]
+    {
+        for (method, body) in [("PUT", "{"), ("PUT", r#"{"email":5}"#), ("DELETE", "{"), ("DELETE", "[]")] {
+            let answer = edge.ask(method, &format!("/admin/users/{id}"), &ADMIN, body).await;
+            assert_eq!(answer.refusal(), (status, code.to_owned()), "{method} {id} {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_import_without_metadata_shows_null() {
+    let edge = TestEdge::new(FakeRuntime::default().on(|_, _: admin_users::Create| Ok(examples::user())));
+    for (body, is_null) in [
+        (r#"{"email":"a@b.co","password_hash":"h"}"#, true),
+        (r#"{"email":"a@b.co","password_hash":"h","user_metadata":null}"#, true),
+        (r#"{"email":"a@b.co","password_hash":"h","user_metadata":{}}"#, false),
+        (r#"{"email":"a@b.co","password_hash":"h","email_confirm":true}"#, false),
+        (r#"{"email":"a@b.co"}"#, false),
+    ] {
+        let made = edge.ask("POST", "/admin/users", &ADMIN, body).await;
+        assert_eq!(made.json()["user_metadata"].is_null(), is_null, "{body}");
     }
 }

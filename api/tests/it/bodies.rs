@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use domain::refusal::Refusal;
-use domain::{sign_in, signup, verify};
+use domain::{first_checks, sign_in, signup, verify};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,6 +19,10 @@ fn edge() -> TestEdge {
             .on(|_, request: sign_in::Request| {
                 assert!(request.email.is_empty(), "{}", request.email);
                 Err(Refusal::LoginContactMissing.into())
+            })
+            .on(|_, request: first_checks::Request| match request.endpoint {
+                first_checks::Endpoint::UnknownGrant => Err(Refusal::UnsupportedGrantType.into()),
+                _ => Ok(()),
             })
             .on(|_, _: verify::Request| Err(Refusal::VerifyTypeRequired.into())),
     )
@@ -114,7 +118,7 @@ async fn a_request_is_read_to_its_end_before_it_is_answered() {
     let address = edge().listen().await;
     let mut connection = TcpStream::connect(address).await.unwrap();
     // Nothing on these routes looks at the body, yet the connection serves the next request.
-    for path in ["/otp", "/settings", "/otp"] {
+    for path in ["/nope", "/settings", "/nope"] {
         let head = format!("POST /p/acme/auth/v1{path} HTTP/1.1\r\nhost: x\r\ncontent-length: 14\r\n\r\n");
         connection.write_all(head.as_bytes()).await.unwrap();
         let mut answer = [0; 1024];

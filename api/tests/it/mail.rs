@@ -20,16 +20,37 @@ impl OneMail {
     }
 }
 
+const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'";
+
 impl MailStore for OneMail {
     fn search(&self, scope: MailScope, query: &str, start: usize, limit: usize) -> Value {
         self.note(format!("search {scope:?} {query:?} {start} {limit}"));
-        json!({"total": 1, "messages": [{"ID": "abc", "Subject": "Confirm <you>", "Read": false, "To": [{"Name": "", "Address": "a@b.co"}], "Created": "2026-08-20T10:00:00Z"}]})
+        let mail = json!({
+            "ID": "abc", "Subject": "Confirm <you>", "Read": false, "To": [{"Name": "", "Address": "a@b.co"}],
+            "Created": "2026-08-20T10:00:00Z", "Tags": ["confirmation"], "Code": "123456",
+        });
+        let evil = json!({
+            "ID": "evil", "Subject": HOSTILE, "Read": false, "To": [{"Name": HOSTILE, "Address": HOSTILE}],
+            "Created": HOSTILE, "Tags": [HOSTILE], "Code": HOSTILE,
+        });
+        json!({"total": 2, "unread": 2, "messages_count": 2, "messages": [mail, evil]})
     }
 
     fn message(&self, _: MailScope, id: &str) -> Option<Value> {
-        let html = "<a href=\"http://127.0.0.1:8000/p/acme/auth/v1/verify?token=t&amp;type=signup\">Confirm</a><script>alert(1)</script>";
-        (id == "abc" || id == "latest")
-            .then(|| json!({"ID": "abc", "Subject": "Confirm <you>", "HTML": html, "Text": "Hello"}))
+        let link = "http://127.0.0.1:8000/p/acme/auth/v1/verify?token=t&type=signup";
+        match id {
+            "abc" | "latest" => Some(json!({
+                "ID": "abc", "Subject": "Confirm <you>", "Text": "Hello", "Tags": ["confirmation"], "Code": "123456",
+                "Link": link, "LinkText": "Confirm",
+                "HTML": format!("<a href=\"{}\">Confirm</a><script>alert(1)</script>", link.replace('&', "&amp;")),
+            })),
+            "evil" => Some(json!({
+                "ID": "evil", "Subject": HOSTILE, "Text": HOSTILE, "Tags": [HOSTILE], "Code": HOSTILE, "Date": HOSTILE,
+                "Link": "javascript:alert(1)", "LinkText": HOSTILE, "HTML": HOSTILE,
+                "From": {"Name": HOSTILE, "Address": HOSTILE},
+            })),
+            _ => None,
+        }
     }
 
     fn set_read(&self, _: MailScope, ids: &[String], read: bool) {
@@ -54,33 +75,102 @@ async fn get(edge: &TestEdge, uri: &str) -> Answered {
     edge.send(Request::get(uri).body(Body::empty()).unwrap()).await
 }
 
+/// Script, style and everything else come from the mailbox itself, and nothing inline counts.
+fn assert_strict(page: &Answered) {
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"), "{policy}");
+    assert!(policy.contains("base-uri 'none'; frame-ancestors 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe") && !policy.contains("http") && !policy.contains('*'), "{policy}");
+}
+
+/// No markup but the page's own.
+fn assert_tame(page: &Answered) {
+    assert!(page.text.matches("<script").count() <= 1, "{}", page.text);
+    assert!(!page.text.contains("<img") && !page.text.contains("javascript:"), "{}", page.text);
+    assert!(!page.text.contains("style=\"") && !page.text.contains("\" on"), "{}", page.text);
+}
+
 #[tokio::test]
-async fn the_page_lists_mails_without_any_script() {
+async fn the_page_lists_mails() {
     let (edge, mail) = edge();
     let page = get(&edge, "/mail/?query=confirm").await;
     assert_eq!(page.status, 200);
-    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-    assert_eq!(page.header("cache-control"), Some("no-store"));
-    let policy = page.header("content-security-policy").unwrap();
-    assert!(policy.starts_with("default-src 'none'; style-src 'self'") && !policy.contains("unsafe"), "{policy}");
-    assert!(page.text.contains("<a href=\"message/abc\">Confirm &lt;you&gt;</a>"), "{}", page.text);
-    assert!(!page.text.contains("<script"), "{}", page.text);
+    assert_strict(&page);
+    let entry = "<a href=\"./message/abc?query=confirm\" data-id=\"abc\">";
+    assert!(page.text.contains(entry), "{}", page.text);
+    assert!(page.text.contains("<span class=\"subject\">Confirm &lt;you&gt;</span>"), "{}", page.text);
+    assert!(page.text.contains("<script src=\"./mail.js\" defer></script>"), "{}", page.text);
     assert_eq!(*mail.0.lock().unwrap(), ["search All \"confirm\" 0 200"]);
+}
+
+#[tokio::test]
+async fn the_list_alone_keeps_the_page_up_to_date() {
+    let (edge, _) = edge();
+    let alone = get(&edge, "/mail/list?query=").await;
+    assert_strict(&alone);
+    assert!(alone.text.starts_with("<ul data-total=\"2\" data-unread=\"2\">"), "{}", alone.text);
+    assert!(get(&edge, "/mail/").await.text.contains(&alone.text));
+    let beside = get(&edge, "/mail/list?query=&open=abc").await;
+    assert!(get(&edge, "/mail/message/abc").await.text.contains(&beside.text));
+    assert!(
+        beside.text.contains("<a href=\"../message/abc\" data-id=\"abc\" aria-current=\"page\">"),
+        "{}",
+        beside.text
+    );
 }
 
 #[tokio::test]
 async fn a_mail_is_shown_in_a_frame_and_its_link_beside_it() {
     let (edge, _) = edge();
     let page = get(&edge, "/mail/message/abc").await;
-    assert!(page.text.contains("verify?token=t&"), "{}", page.text);
-    assert!(page.text.contains("rel=\"noreferrer\""), "{}", page.text);
-    assert!(page.text.contains("<iframe title=\"The mail\" sandbox=\"allow-popups"), "{}", page.text);
-    assert!(!page.text.contains("<script"), "{}", page.text);
+    assert_strict(&page);
+    let link = "href=\"http://127.0.0.1:8000/p/acme/auth/v1/verify?token=t&amp;type=signup\" target=\"_blank\" rel=\"noreferrer\">Confirm</a>";
+    assert!(page.text.contains(link), "{}", page.text);
+    assert!(page.text.contains("id=\"digits\">123456</output>"), "{}", page.text);
+    let frame = "<iframe title=\"The mail\" sandbox=\"allow-popups allow-popups-to-escape-sandbox\" src=\"abc/html\">";
+    assert!(page.text.contains(frame), "{}", page.text);
     let frame = get(&edge, "/mail/message/abc/html").await;
     let policy = frame.header("content-security-policy").unwrap();
     assert!(policy.starts_with("sandbox allow-popups") && policy.contains("default-src 'none'"), "{policy}");
-    assert!(!policy.contains("script"), "{policy}");
+    assert!(!policy.contains("script") && !policy.contains("same-origin"), "{policy}");
     assert_eq!(get(&edge, "/mail/message/other").await.status, 404);
+    assert_eq!(get(&edge, "/mail/message/other/html").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_hostile_mail_stays_in_its_frame() {
+    let (edge, _) = edge();
+    for uri in ["/mail/", "/mail/list", "/mail/message/evil", "/p/acme/mail/message/evil"] {
+        let page = get(&edge, uri).await;
+        assert_eq!(page.status, 200, "{uri}");
+        assert_strict(&page);
+        assert_tame(&page);
+    }
+    let escaped: String = HOSTILE.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    for uri in ["/mail/?query=", "/mail/list?query=", "/mail/list?open="] {
+        assert_tame(&get(&edge, &format!("{uri}{escaped}")).await);
+    }
+}
+
+#[tokio::test]
+async fn script_style_and_icon_come_from_the_mailbox() {
+    let (edge, _) = edge();
+    for (name, content_type) in [
+        ("mail.js", "text/javascript; charset=utf-8"),
+        ("style.css", "text/css; charset=utf-8"),
+        ("icon.svg", "image/svg+xml"),
+    ] {
+        for base in ["/mail", "/p/acme/mail"] {
+            let file = get(&edge, &format!("{base}/{name}")).await;
+            assert_eq!((file.status.as_u16(), file.header("content-type")), (200, Some(content_type)), "{base}/{name}");
+            assert_eq!(file.header("x-content-type-options"), Some("nosniff"), "{name}");
+            let foreign = file.text.replace("http://www.w3.org/2000/svg", "");
+            assert!(!foreign.contains("//"), "{name} refers to another place");
+        }
+    }
 }
 
 #[tokio::test]
@@ -90,7 +180,6 @@ async fn the_addresses_of_the_page_lead_on() {
         let answer = get(&edge, uri).await;
         assert_eq!((answer.status.as_u16(), answer.header("location")), (308, Some(location)));
     }
-    assert_eq!(get(&edge, "/mail/style.css").await.header("content-type"), Some("text/css; charset=utf-8"));
 }
 
 #[tokio::test]

@@ -3,12 +3,15 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod admin_tools;
+#[cfg(test)]
 mod bodies;
+#[cfg(test)]
+mod confirm_page;
 #[cfg(test)]
 mod deadlines;
 #[cfg(test)]
 #[path = "../../src/wire/examples.rs"]
-#[expect(dead_code, reason = "shared with the unit tests, which use more of it")]
 mod examples;
 #[cfg(test)]
 mod gates;
@@ -16,6 +19,8 @@ mod gates;
 mod mail;
 #[cfg(test)]
 mod management;
+#[cfg(test)]
+mod messages;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]

@@ -14,7 +14,7 @@ const TOKEN: &str = "sbp_0123456789abcdef0123456789abcdef01234567";
 
 /// A gateway with an operator.
 struct Gateway {
-    _app: TestApp,
+    app: TestApp,
     router: Router,
 }
 
@@ -31,7 +31,7 @@ impl Gateway {
             deadline: Duration::from_secs(30),
             metric_sources: Vec::new(),
         }));
-        Self { _app: app, router }
+        Self { app, router }
     }
 
     fn ask(&self, method: Method, path: &str) -> Ask {
@@ -221,4 +221,74 @@ async fn a_new_style_key_finds_its_project_on_any_host() {
         let key = keys[key]["api_key"].as_str().unwrap().to_owned();
         assert_eq!(settings(key.clone()).await.expect(200).json()["disable_signup"], true, "{key}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mail_that_was_given_up_is_seen_retried_and_discarded() {
+    let gateway = Gateway::start().await;
+    let config = json!({
+        "mailer_autoconfirm": false,
+        "smtp_host": "mail.example.com",
+        "smtp_port": "587",
+        "smtp_admin_email": "hello@example.com",
+        "rate_limit_email_sent": 1000,
+    });
+    gateway.create(json!({"ref": "acme", "config": config})).await;
+    gateway.create(json!({"ref": "other"})).await;
+    let sign_up = async |email: &str| {
+        let body = json!({ "email": email, "password": "correct horse" });
+        gateway.send(Method::POST, "/p/acme/auth/v1/signup", body).await.expect(200);
+    };
+    let path = "/v1/projects/acme/mail/dead-letters";
+    let outbox = async || gateway.get(path).await.expect(200).json();
+    let given_up = async |count: u64| {
+        while outbox().await["dead"] != count {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert_eq!(outbox().await, json!({"pending": 0, "dead": 0, "dead_letters": []}));
+    gateway.app.transport.fail_next(true);
+    gateway.app.transport.fail_next(true);
+    sign_up("ada@example.com").await;
+    given_up(1).await;
+    gateway.app.clock.advance(1);
+    sign_up("bob@example.com").await;
+    given_up(2).await;
+
+    let listed = outbox().await;
+    let letters = listed["dead_letters"].as_array().unwrap();
+    assert_eq!(letters[0]["attempts"], 1);
+    assert!(letters[0]["last_error"].as_str().unwrap().contains("planned failure"), "{listed}");
+    assert!(letters[0]["created_at"].as_str() > letters[1]["created_at"].as_str(), "newest first");
+    assert_eq!(letters[0]["kind"], "mail");
+    let page = gateway.get(&format!("{path}?limit=1&offset=1")).await.expect(200).json();
+    assert_eq!(page["dead_letters"], json!([letters[1]]));
+    let newest = letters[0]["id"].as_str().unwrap();
+    let oldest = letters[1]["id"].as_str().unwrap();
+
+    // Nobody reaches them by another project's name, and nothing is done twice.
+    let retry = |project: &str, id: &str| format!("/v1/projects/{project}/mail/dead-letters/{id}/retry");
+    gateway.send(Method::POST, &retry("other", newest), json!({})).await.expect(404);
+    let retried = gateway.send(Method::POST, &retry("acme", newest), json!({})).await.expect(200).json();
+    assert_eq!(retried, json!({"id": newest, "status": "pending"}));
+    // The next commit wakes the deliverer, which finds what is due.
+    sign_up("eve@example.com").await;
+    while gateway.app.transport.sent().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let to: Vec<String> = gateway.app.transport.sent().into_iter().map(|message| message.to.email).collect();
+    assert!(to.contains(&"bob@example.com".to_owned()), "{to:?}");
+    gateway.send(Method::POST, &retry("acme", newest), json!({})).await.expect(404);
+
+    let one = format!("{path}/{oldest}");
+    let discarded = gateway.send(Method::DELETE, &one, json!({})).await.expect(200).json();
+    assert_eq!(discarded["status"], "discarded");
+    gateway.send(Method::DELETE, &one, json!({})).await.expect(404);
+    given_up(0).await;
+
+    for (query, words) in [("limit=1001", "limit"), ("limit=-1", "limit"), ("offset=x", "offset")] {
+        let answer = gateway.get(&format!("{path}?{query}")).await.expect(400).json();
+        assert!(answer["message"].as_str().unwrap().contains(words), "{query}: {answer}");
+    }
+    gateway.get("/v1/projects/nobody/mail/dead-letters").await.expect(404);
 }

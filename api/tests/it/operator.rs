@@ -9,7 +9,8 @@ use crate::support::{FakeRuntime, TestEdge};
 
 #[tokio::test]
 async fn metrics_name_routes_never_projects() {
-    let edge = TestEdge::new(FakeRuntime::default().on(|_, _: Document| Ok(json!({}))));
+    let edge =
+        TestEdge::new(FakeRuntime::default().on(|_, _: Document| Ok(domain::discovery::Answer::Jwks(json!({})))));
     edge.get("/health").await;
     edge.get("/health?apikey=sb_publishable_secret").await;
     edge.get("/nope/with/acme").await;

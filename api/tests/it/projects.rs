@@ -7,6 +7,7 @@ use api::Cors;
 use api::runtime::Facts;
 use axum::body::Body;
 use domain::config::policy::CorsOrigins;
+use domain::discovery::Answer;
 use domain::request::Caller;
 use http::Request;
 use serde_json::json;
@@ -18,7 +19,7 @@ fn edge(known: Facts) -> (TestEdge, Arc<Mutex<Option<Caller>>>) {
     let noted = Arc::clone(&seen);
     let runtime = FakeRuntime::default().with_facts(known).on(move |call, _: Document| {
         *noted.lock().unwrap() = Some(call.caller);
-        Ok(json!({"project": call.project}))
+        Ok(Answer::Jwks(json!({"project": call.project})))
     });
     (TestEdge::new(runtime), seen)
 }
@@ -66,7 +67,7 @@ async fn the_caller_is_described_once() {
     ];
     let answer = edge.send(request("/p/acme/auth/v1/health?redirect_to=app%3A%2F%2Fcb", &headers)).await;
     let caller = seen.lock().unwrap().take().unwrap();
-    assert_eq!(caller.ip.as_deref(), Some("198.51.100.7"));
+    assert_eq!((caller.ip.as_deref(), caller.counted.as_deref()), (Some("198.51.100.7"), Some("198.51.100.7")));
     assert_eq!(caller.user_agent.as_deref(), Some("node"));
     assert_eq!(caller.audience.as_deref(), Some("other"));
     assert_eq!(caller.redirect_candidates, ["app://cb", "https://app.example.com/page"]);
@@ -74,11 +75,11 @@ async fn the_caller_is_described_once() {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_without_a_valid_header_hides_the_address() {
+async fn limits_do_not_count_the_address_of_a_trusted_proxy() {
     let (edge, seen) = edge(facts());
     edge.send(request("/p/acme/auth/v1/health", &[("sb-forwarded-for", "198.51.100.7")])).await;
     let caller = seen.lock().unwrap().take().unwrap();
-    assert_eq!(caller.ip, None);
+    assert_eq!((caller.ip.as_deref(), caller.counted), (Some("127.0.0.1"), None));
     assert_eq!(caller.user_agent, None);
 }
 
@@ -127,6 +128,17 @@ async fn a_browser_may_not_carry_a_secret_key() {
 #[tokio::test]
 async fn a_project_may_insist_on_https() {
     let (edge, _) = edge(Facts { hsts_max_age: 31_536_000, ..facts() });
-    let answer = edge.send(request("/p/acme/auth/v1/health", &[])).await;
-    assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"));
+    let https = ("x-forwarded-proto", "https");
+    let own_host = ("host", "acme.localhost");
+    for (uri, headers, told) in [
+        ("/p/acme/auth/v1/health", &[https][..], Some("max-age=31536000")),
+        ("/auth/v1/health", &[https, own_host], Some("max-age=31536000; includeSubDomains")),
+        ("/auth/v1/health", &[own_host], None),
+        ("/auth/v1/health", &[("x-forwarded-proto", "http"), own_host], None),
+    ] {
+        let answer = edge.send(request(uri, headers)).await;
+        assert_eq!(answer.header("strict-transport-security"), told, "{uri} {headers:?}");
+    }
+    let stranger = edge.send_from("203.0.113.9:1", request("/p/acme/auth/v1/health", &[https])).await;
+    assert_eq!(stranger.header("strict-transport-security"), None);
 }

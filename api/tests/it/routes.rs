@@ -5,13 +5,14 @@ use http::Request;
 use serde_json::json;
 
 use actors::Document;
+use domain::discovery::Answer;
 
 use crate::support::{FakeRuntime, TestEdge};
 
 fn edge() -> TestEdge {
     TestEdge::new(FakeRuntime::default().with_tokens("good").on(|_, document: Document| match document {
         Document::OauthMetadata => Err(domain::refusal::Refusal::OauthServerDisabled.into()),
-        document => Ok(json!({"document": format!("{document:?}")})),
+        document => Ok(Answer::Jwks(json!({"document": format!("{document:?}")}))),
     }))
 }
 
@@ -26,6 +27,12 @@ async fn unknown_paths_answer_plain_text() {
         ("POST", "/token/"),
         ("POST", "/logout/"),
         ("GET", "/settings/"),
+        ("POST", "/otp/"),
+        ("POST", "/recover/"),
+        ("POST", "/resend/"),
+        ("POST", "/magiclink/"),
+        ("POST", "/invite/"),
+        ("POST", "/verify/other"),
     ] {
         let answer = edge.ask(method, path, &[], "{}").await;
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (404, "404 page not found\n"), "{path}");
@@ -41,6 +48,12 @@ async fn wrong_methods_name_the_right_ones() {
         ("GET", "/signup", "POST"),
         ("GET", "/signup/", "POST"),
         ("GET", "/token", "POST"),
+        ("PUT", "/otp", "POST"),
+        ("GET", "/magiclink", "POST"),
+        ("GET", "/recover", "POST"),
+        ("DELETE", "/resend", "POST"),
+        ("GET", "/verify/confirm", "POST"),
+        ("HEAD", "/verify/confirm.css", "GET"),
         ("POST", "/settings", "GET"),
         ("HEAD", "/settings", "GET"),
         ("HEAD", "/verify", "GET, POST"),
@@ -111,6 +124,17 @@ async fn preflights_need_no_project_and_no_key() {
         assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{uri}");
         assert_eq!(answer.header("access-control-allow-headers"), Some("apikey,authorization"), "{uri}");
         assert_eq!(answer.header("access-control-allow-credentials"), None, "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn options_without_a_method_to_ask_for_is_no_preflight() {
+    let edge = edge();
+    let origin = ("origin", "https://shop.example.com");
+    for headers in [&[origin][..], &[origin, ("access-control-request-method", "")]] {
+        let answer = edge.ask("OPTIONS", "/signup", headers, "").await;
+        assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, Some("POST")), "{headers:?}");
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{headers:?}");
     }
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn facts() -> Facts {
         block_secret_key_in_browser: true,
         hsts_max_age: 0,
         mailbox: true,
+        site_host: "shop.example.com".to_owned(),
     }
 }
 
@@ -53,7 +54,8 @@ pub(crate) struct FakeRuntime {
 
 impl Default for FakeRuntime {
     fn default() -> Self {
-        Self { scripts: Mutex::default(), facts: facts(), hangs: false }
+        let silent = Self { scripts: Mutex::default(), facts: facts(), hangs: false };
+        silent.on(|_, _: domain::first_checks::Request| Ok(()))
     }
 }
 
@@ -122,6 +124,10 @@ impl Projects for FakeRuntime {
 
     async fn id(&self, _: &ProjectRef) -> Result<ProjectId, Failure> {
         Ok(ProjectId(uuid::Uuid::from_u128(1)))
+    }
+
+    async fn name(&self, _: &ProjectRef) -> Result<String, Failure> {
+        Ok("Acme <shop>".to_owned())
     }
 
     async fn project_of_api_key(&self, key: &Secret<String>) -> Result<Option<ProjectRef>, Failure> {

@@ -63,6 +63,12 @@ async fn the_query_names_the_grant() {
     assert_eq!(refreshed.header("sb-auth-refresh-token-counter"), Some("4"));
     let exchanged = edge.post("/token?grant_type=pkce", r#"{"auth_code":"c","code_verifier":"v"}"#).await;
     assert_eq!(exchanged.status, 200);
+}
+
+#[tokio::test]
+async fn other_grants_do_not_exist() {
+    let edge =
+        TestEdge::new(FakeRuntime::default().on(|_, _: sign_in::Request| Err(Refusal::OverRequestRateLimit.into())));
     for path in ["/token", "/token?grant_type=", "/token?grant_type=other"] {
         let answer = edge.post(path, "{}").await;
         assert_eq!(answer.text, r#"{"code":400,"error_code":"invalid_credentials","msg":"unsupported_grant_type"}"#);
@@ -140,5 +146,25 @@ async fn sessions_are_listed_by_page_and_ended_by_id() {
     for id in ["abc", "%ff", "%00"] {
         let answer = edge.ask("DELETE", &format!("/sessions/{id}"), &bearer, "").await;
         assert_eq!(answer.refusal(), (404, "validation_failed".to_owned()), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_is_ended_by_its_user() {
+    let edge = TestEdge::new(FakeRuntime::default().on(|_, request: domain::user_delete::Request| {
+        assert_eq!(request.bearer.0.unwrap().expose(), "token");
+        let password = request.current_password.map(domain::secret::Secret::into_inner);
+        match request.nonce.expose().as_str() {
+            "123456" => assert_eq!(password.as_deref(), Some("secret")),
+            nonce => assert_eq!((nonce, password), ("", None)),
+        }
+        Ok(())
+    }));
+    let bearer = [("authorization", "Bearer token")];
+    for body in ["", "{}", "null", r#"{"nonce":"123456","current_password":"secret"}"#] {
+        for path in ["/user", "/user/"] {
+            let answer = edge.ask("DELETE", path, &bearer, body).await;
+            assert_eq!((answer.status.as_u16(), answer.text.as_str()), (204, ""), "{path} {body}");
+        }
     }
 }

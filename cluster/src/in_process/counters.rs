@@ -1,5 +1,8 @@
 //! Counters in memory.
 
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,6 +10,7 @@ use domain::ids::ProjectId;
 use domain::time::Timestamp;
 
 use super::expiring::{Expires, ExpiringMap};
+use super::journal::{Entry, Event, Journal};
 use crate::Unavailable;
 use crate::counters::{Counters, Hit, Log, Rate, Take, hit_verdict, window_micros};
 
@@ -17,11 +21,66 @@ type Key = (ProjectId, Box<str>);
 pub(crate) struct LocalCounters {
     buckets: ExpiringMap<Key, Bucket>,
     logs: ExpiringMap<Key, WindowedLog>,
+    /// Held while a log changes, so that the file tells the same story.
+    journal: Option<Mutex<Journal>>,
 }
 
 impl Default for LocalCounters {
     fn default() -> Self {
-        Self { buckets: ExpiringMap::new(MAX_KEYS), logs: ExpiringMap::new(MAX_KEYS) }
+        Self { buckets: ExpiringMap::new(MAX_KEYS), logs: ExpiringMap::new(MAX_KEYS), journal: None }
+    }
+}
+
+impl LocalCounters {
+    /// Counters whose sliding logs go on where those in the file `path` ended.
+    pub(crate) fn kept(path: &Path) -> io::Result<Self> {
+        let (mut journal, entries) = Journal::open(path)?;
+        let counters = Self::default();
+        for entry in entries {
+            let key = (entry.project(), entry.key);
+            match entry.event {
+                Some(Event { at, window }) => {
+                    counters.step(key, u32::MAX, window, at);
+                }
+                None => {
+                    counters.logs.remove(&key);
+                }
+            }
+        }
+        journal.rewrite(counters.events())?;
+        Ok(Self { journal: Some(Mutex::new(journal)), ..counters })
+    }
+
+    fn step(&self, key: Key, limit: u32, window: i64, now: i64) -> i64 {
+        self.logs.write(key, now, WindowedLog::default, |known| {
+            known.window = window;
+            known.log.step(limit, window, now)
+        })
+    }
+
+    /// Everything that is in the logs.
+    fn events(&self) -> Vec<Entry> {
+        let mut events = Vec::new();
+        self.logs.for_each(|(project, key), known| {
+            let window = known.window;
+            events.extend(known.log.events().map(|at| Entry::counted(*project, key, Event { at, window })));
+        });
+        events
+    }
+
+    /// Notes a change in the file. Without it the counters go on in memory.
+    fn note(&self, journal: &mut Journal, entry: &Entry) {
+        let mut noted = journal.append(entry);
+        if noted.is_ok() && journal.is_too_long() {
+            noted = journal.rewrite(self.events());
+        }
+        if let Err(error) = noted {
+            tracing::warn!(%error, "counters not kept: a restart will forget them");
+        }
+    }
+
+    fn journal(&self) -> Option<MutexGuard<'_, Journal>> {
+        self.journal.as_ref().map(|journal| journal.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -81,15 +140,20 @@ impl Counters for LocalCounters {
     ) -> Result<Hit, Unavailable> {
         let window = window_micros(window);
         let now = now.unix_micros();
-        let outcome = self.logs.write((project, key.into()), now, WindowedLog::default, |known| {
-            known.window = window;
-            known.log.step(limit, window, now)
-        });
-        Ok(hit_verdict(outcome))
+        let mut journal = self.journal();
+        let hit = hit_verdict(self.step((project, key.into()), limit, window, now));
+        if let Some(journal) = journal.as_mut().filter(|_| hit.counted()) {
+            self.note(journal, &Entry::counted(project, key, Event { at: now, window }));
+        }
+        Ok(hit)
     }
 
     async fn clear(&self, project: ProjectId, key: &str) -> Result<(), Unavailable> {
-        self.logs.remove(&(project, key.into()));
+        let mut journal = self.journal();
+        let known = self.logs.remove(&(project, key.into()));
+        if let Some(journal) = journal.as_mut().filter(|_| known) {
+            self.note(journal, &Entry::forgotten(project, key));
+        }
         Ok(())
     }
 }

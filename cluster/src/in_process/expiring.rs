@@ -43,8 +43,13 @@ impl<K: Eq + Hash, V: Expires> ExpiringMap<K, V> {
         self.map.get_mut(key)
     }
 
-    pub(super) fn remove(&self, key: &K) {
-        self.map.remove(key);
+    /// Whether there was an entry.
+    pub(super) fn remove(&self, key: &K) -> bool {
+        self.map.remove(key).is_some()
+    }
+
+    pub(super) fn for_each(&self, mut look: impl FnMut(&K, &V)) {
+        self.map.iter().for_each(|entry| look(entry.key(), entry.value()));
     }
 
     pub(super) fn remove_if(&self, key: &K, condition: impl FnOnce(&V) -> bool) {

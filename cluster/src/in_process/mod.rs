@@ -3,6 +3,7 @@
 mod bus;
 mod counters;
 mod expiring;
+mod journal;
 mod sessions;
 
 pub(crate) use bus::LocalBus;

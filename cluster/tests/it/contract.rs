@@ -21,6 +21,17 @@ macro_rules! contract {
             )+
         }
 
+        mod kept {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let folder = tempfile::tempdir().unwrap();
+                    let cluster = cluster::Cluster::in_process_kept(&folder.path().join("counters")).unwrap();
+                    super::$name(cluster).await;
+                }
+            )+
+        }
+
         mod redis {
             $(
                 #[tokio::test]

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod kept;
 mod outage;
 #[cfg(test)]
 mod redis;

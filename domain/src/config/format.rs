@@ -5,6 +5,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::email;
+use crate::hook::{function_path, is_sql_name};
 use crate::redirect;
 
 /// The form of a text. An empty text means "none" wherever the form does not say otherwise.
@@ -78,7 +79,7 @@ impl Format {
             Self::Email => email::validate(text).is_ok(),
             Self::Port => text.parse::<u16>().is_ok_and(|port| port != 0),
             Self::HookUri => is_hook_uri(text),
-            Self::HookSecrets => text.split('|').all(is_hook_secret),
+            Self::HookSecrets => are_hook_secrets(text),
             Self::Origins => list(text).all(is_origin),
             Self::CorsOrigins => list(text).all(|part| matches!(part, "*" | "derived") || is_origin(part)),
         }
@@ -98,7 +99,7 @@ impl Format {
             Self::HookUri => {
                 "must be pg-functions://<database>/<schema>/<function> or an https URL; plain http only to this machine"
             }
-            Self::HookSecrets => "must be v1,whsec_<base64 of 32 to 88 characters>, several with | between",
+            Self::HookSecrets => "must be v1,whsec_<base64 of 32 or more characters>, several with | between",
             Self::Origins => "must be a comma list of origins such as https://app.example.com",
             Self::CorsOrigins => "must be a comma list of origins, or *, or derived",
         }
@@ -143,12 +144,12 @@ fn is_origin(text: &str) -> bool {
 }
 
 fn is_hook_uri(text: &str) -> bool {
-    if let Some(rest) = text.strip_prefix("pg-functions://") {
-        let mut parts = rest.split('/');
+    if let Some(path) = function_path(text) {
+        let mut parts = path.split('/');
         let database = parts.next().is_some_and(|part| !part.is_empty());
         let schema = parts.next().is_some_and(is_sql_name);
         let function = parts.next().is_some_and(is_sql_name);
-        return database && schema && function && parts.next().is_none();
+        return database && schema && function;
     }
     let Ok(url) = Url::parse(text) else { return false };
     match (url.scheme(), url.host_str()) {
@@ -158,24 +159,23 @@ fn is_hook_uri(text: &str) -> bool {
     }
 }
 
-fn is_sql_name(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    let first = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-    first && text.len() <= 63 && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'$')
+/// One secret or more; empty ones do not count (`contract/platform.md` §4.1).
+fn are_hook_secrets(text: &str) -> bool {
+    let mut secrets = text.split('|').filter(|secret| !secret.is_empty()).peekable();
+    secrets.peek().is_some() && secrets.all(is_hook_secret)
 }
 
+/// The contract looks at how a secret begins only.
 fn is_hook_secret(text: &str) -> bool {
-    let base64 = |part: &str| {
-        (32..=88).contains(&part.len())
-            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_'))
-    };
+    let letters =
+        |part: &str| part.bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=')).count();
     if let Some(secret) = text.strip_prefix("v1,whsec_") {
-        return base64(secret);
+        return letters(secret) >= 32;
     }
     let Some((public, private)) = text.strip_prefix("v1a,whpk_").and_then(|rest| rest.split_once(":whsk_")) else {
         return false;
     };
-    base64(public) && base64(private)
+    public.len() >= 44 && letters(public) == public.len() && letters(private) >= 44
 }
 
 /// A given value, short enough for an error message.
@@ -216,6 +216,10 @@ mod tests {
             "http://[::1]/x",
             "http://host.docker.internal/x",
             "pg-functions://postgres/public/on_sign_up",
+            "pg-functions://postgres/public/f/g",
+            "PG-Functions://postgres/public/on_sign_up",
+            "HTTPS://example.com/hook",
+            "HTTP://localhost:9000/x",
         ] {
             assert!(accepted(Format::HookUri, good), "{good}");
         }
@@ -224,8 +228,9 @@ mod tests {
             "ftp://example.com",
             "example.com",
             "pg-functions://postgres/public",
-            "pg-functions://postgres/public/f/g",
             "pg-functions://postgres/public/drop table",
+            "pg-functions://postgres/public/f$1",
+            "HTTP://example.com/hook",
             "pg-functions:///public/f",
             "http://localhost.example.com/",
         ] {
@@ -238,8 +243,14 @@ mod tests {
         let secret = format!("v1,whsec_{}", "a".repeat(32));
         assert!(accepted(Format::HookSecrets, &secret));
         assert!(accepted(Format::HookSecrets, &format!("{secret}|{secret}")));
+        assert!(accepted(Format::HookSecrets, &format!("|{secret}||{secret}|")), "empty parts are dropped");
+        for end in [&"a".repeat(60), " and more"] {
+            assert!(accepted(Format::HookSecrets, &format!("{secret}{end}")), "{end}");
+        }
         assert!(accepted(Format::HookSecrets, &format!("v1a,whpk_{0}:whsk_{0}", "a".repeat(44))));
-        for bad in ["whsec_abc", "v1,whsec_short", &format!("{secret}|"), &format!("v1,whsec_{}", "a".repeat(89))] {
+        let dashed = format!("v1,whsec_{}-{}", "a".repeat(16), "a".repeat(16));
+        let short = format!("v1a,whpk_{0}:whsk_{0}", "a".repeat(43));
+        for bad in ["whsec_abc", "v1,whsec_short", "|", &format!("{secret}|x"), &dashed, &short] {
             assert!(!accepted(Format::HookSecrets, bad), "{bad}");
         }
     }

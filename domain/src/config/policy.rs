@@ -9,6 +9,7 @@ use url::Url;
 use crate::config::explicit::{Defaults, Explicit, default_value};
 use crate::config::fields::{FIELDS, field};
 use crate::config::format::{list, test_otps};
+use crate::config::limits::RateLimits;
 use crate::config::mail::{MailTemplates, notices};
 use crate::config::services::{CaptchaSettings, SmsProvider, hooks};
 use crate::hook::{Point, Target};
@@ -135,7 +136,7 @@ pub struct Policy {
     pub security_manual_linking_enabled: bool,
     /// Whose PKCE challenge is demanded.
     pub pkce_required: PkceRequired,
-    /// Limits that the contract has.
+    /// How often things may be asked for.
     pub rate_limits: RateLimits,
     /// `Sb-Forwarded-For` names the client.
     pub security_sb_forwarded_for_enabled: bool,
@@ -219,25 +220,6 @@ pub enum CorsOrigins {
     Any,
     /// These, as browsers send them.
     Listed(BTreeSet<String>),
-}
-
-/// Limits that the contract has (`contract/core.md` §3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateLimits {
-    /// `/verify` per address and 5 minutes.
-    pub verify: u32,
-    /// `/token` per address and 5 minutes.
-    pub token_refresh: u32,
-    /// Sign-up, OTP, magic link, recover, resend and user update, each, per address and 5 minutes.
-    pub otp: u32,
-    /// Anonymous sign-ins per address and hour.
-    pub anonymous_users: u32,
-    /// Mails of the project per hour.
-    pub email_sent: u32,
-    /// SMS of the project per hour.
-    pub sms_sent: u32,
-    /// Wallet sign-ins per address and 5 minutes.
-    pub web3: u32,
 }
 
 impl Policy {
@@ -324,15 +306,7 @@ impl Policy {
                 "oauth" => PkceRequired::Oauth,
                 _ => PkceRequired::Off,
             },
-            rate_limits: RateLimits {
-                verify: read.limit("rate_limit_verify"),
-                token_refresh: read.limit("rate_limit_token_refresh"),
-                otp: read.limit("rate_limit_otp"),
-                anonymous_users: read.limit("rate_limit_anonymous_users"),
-                email_sent: read.limit("rate_limit_email_sent"),
-                sms_sent: read.limit("rate_limit_sms_sent"),
-                web3: read.limit("rate_limit_web3"),
-            },
+            rate_limits: RateLimits::read(&read),
             security_sb_forwarded_for_enabled: read.on("security_sb_forwarded_for_enabled"),
             enumeration_protection: read.on("security_enumeration_protection_enabled"),
             audit_log_disable_postgres: read.on("audit_log_disable_postgres"),
@@ -433,7 +407,7 @@ impl Reader<'_> {
         Some(self.text(name)).filter(|text| !text.is_empty())
     }
 
-    fn limit(&self, name: &str) -> u32 {
+    pub(crate) fn limit(&self, name: &str) -> u32 {
         u32::try_from(self.int(name)).unwrap_or(u32::MAX)
     }
 
@@ -443,7 +417,7 @@ impl Reader<'_> {
 
     fn providers(&self) -> BTreeSet<&'static str> {
         let social = |name: &'static str| name.strip_prefix("external_")?.strip_suffix("_enabled");
-        let own = ["email", "phone", "anonymous_users"];
+        let own = ["email", "email_magic_link", "phone", "anonymous_users"];
         let name = |name: &'static str| social(name).filter(|_| self.on(name)).filter(|name| !own.contains(name));
         FIELDS.iter().filter_map(|field| name(field.name)).collect()
     }

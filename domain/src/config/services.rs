@@ -138,13 +138,34 @@ impl CaptchaSettings {
     }
 }
 
-/// The hooks that are on and have a target.
+/// The hooks that are on. One without a URI that can be called is not passed over: it fails (`contract/platform.md` §4.4).
 pub(crate) fn hooks(read: &Reader<'_>) -> BTreeMap<Point, Target> {
+    let is_on = |point: &Point| read.on(&format!("hook_{}_enabled", point.setting()));
     let target = |point: Point| {
-        let name = point.setting();
-        let uri = read.text(&format!("hook_{name}_uri"));
-        let target = Target::parse(&uri, &read.text(&format!("hook_{name}_secrets")))?;
-        read.on(&format!("hook_{name}_enabled")).then_some((point, target))
+        let text = |setting: &str| read.text(&format!("hook_{}_{setting}", point.setting()));
+        (point, Target::parse(&text("uri"), &text("secrets")).unwrap_or(Target::Unusable))
     };
-    Point::ALL.into_iter().filter_map(target).collect()
+    Point::ALL.into_iter().filter(is_on).map(target).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Explicit, Policy};
+    use crate::fixtures::defaults;
+
+    #[test]
+    fn a_hook_that_is_on_is_never_passed_over() {
+        let hooks = |uri: &str, on: bool| {
+            let mut explicit = Explicit::default();
+            explicit.set("hook_send_sms_enabled", on.into());
+            explicit.set("hook_send_sms_uri", uri.into());
+            Policy::from_explicit(&explicit, &defaults()).hooks
+        };
+        for uri in ["", "ftp://h.example/x", "pg-functions://postgres"] {
+            assert_eq!(hooks(uri, true).get(&Point::SendSms), Some(&Target::Unusable), "{uri}");
+        }
+        assert!(matches!(hooks("HTTPS://h.example/x", true).get(&Point::SendSms), Some(Target::Http(_))));
+        assert!(hooks("ftp://h.example/x", false).is_empty() && hooks("https://h.example/x", false).is_empty());
+    }
 }

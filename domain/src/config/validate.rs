@@ -233,7 +233,8 @@ fn broken_locks(values: &Explicit) -> Vec<Problem> {
 /// Whether the hook of these secrets calls out over http or https.
 fn must_sign(secrets: &str, values: &Explicit) -> bool {
     let called = |(switch, uri, _): &(&str, &str, &str)| {
-        on(values, switch) && values.text(uri).is_some_and(|uri| uri.starts_with("http"))
+        let over_http = |uri: &str| uri.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"));
+        on(values, switch) && values.text(uri).is_some_and(over_http)
     };
     HOOKS.iter().any(|hook| hook.2 == secrets && called(hook))
 }

@@ -9,6 +9,12 @@ const DANGEROUS: [&str; 8] = ["about", "blob", "data", "file", "filesystem", "ja
 /// A parsed target.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
+    /// As it was given.
+    pub(super) given: String,
+    /// As it was spelled.
+    pub(super) spelled_scheme: String,
+    /// What follows the scheme's colon up to the fragment, as it was given.
+    pub(super) after_scheme: String,
     /// Lower case.
     pub(super) scheme: String,
     /// What stands between `//` and the next `/`; `None` where there is no `//`.
@@ -26,12 +32,13 @@ impl Candidate {
         if text.chars().any(|letter| letter.is_control()) {
             return None;
         }
+        let given = text;
         let (text, fragment) = match text.split_once('#') {
             Some((text, fragment)) => (text, Some(fragment)),
             None => (text, None),
         };
-        let (scheme, after) = text.split_once(':')?;
-        let scheme = scheme.to_ascii_lowercase();
+        let (spelled_scheme, after) = text.split_once(':')?;
+        let scheme = spelled_scheme.to_ascii_lowercase();
         if !is_scheme(&scheme) || DANGEROUS.contains(&scheme.as_str()) {
             return None;
         }
@@ -49,6 +56,9 @@ impl Candidate {
         }
         let (host, port) = host_and_port(authority.unwrap_or_default())?;
         let candidate = Self {
+            given: given.to_owned(),
+            spelled_scheme: spelled_scheme.to_owned(),
+            after_scheme: after.to_owned(),
             scheme,
             authority: authority.map(str::to_owned),
             host: host.to_owned(),
@@ -61,6 +71,21 @@ impl Candidate {
 
     pub(super) fn is_web(&self) -> bool {
         matches!(self.scheme.as_str(), "http" | "https")
+    }
+
+    /// Without brackets and port.
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// As a source of a content security policy.
+    pub(super) fn policy_source(&self) -> String {
+        let Self { scheme, host, port, .. } = self;
+        match (self.is_web() && !host.contains(':'), port.as_str()) {
+            (false, _) => format!("{scheme}:"),
+            (true, "") => format!("{scheme}://{host}"),
+            (true, port) => format!("{scheme}://{host}:{port}"),
+        }
     }
 
     fn address(&self) -> Option<IpAddr> {
@@ -120,7 +145,7 @@ impl Candidate {
     }
 }
 
-/// As it is written into a redirect.
+/// With every letter that a URL cannot hold percent-encoded.
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.without_fragment())?;

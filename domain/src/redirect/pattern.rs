@@ -22,10 +22,10 @@ pub struct Pattern(Form);
 enum Form {
     /// `**`: every web address.
     AnyWeb,
-    /// `scheme://authority/rest`.
-    Placed { scheme: String, authority: Glob, rest: Glob },
-    /// `scheme:rest`, as `com.example.app:/callback`.
-    Opaque { scheme: String, rest: Glob },
+    /// `scheme://authority/rest`, for web addresses.
+    Web { scheme: String, authority: Glob, rest: Glob },
+    /// `scheme:after`, for an app's own scheme: no browser looks for a host in it.
+    App { scheme: String, after: Glob },
     /// Compiles and matches nothing.
     Never,
 }
@@ -45,12 +45,13 @@ impl Pattern {
         if whole.is_unclosed {
             return Ok(Self(Form::Never));
         }
-        Ok(Self(match after.strip_prefix("//") {
-            None => Form::Opaque { scheme, rest: Glob::parse(after)? },
+        let is_web = matches!(scheme.as_str(), "http" | "https");
+        Ok(Self(match after.strip_prefix("//").filter(|_| is_web) {
+            None => Form::App { scheme, after: Glob::parse(after)? },
             Some(after) => {
                 let (authority, rest) =
                     after.split_at_checked(after.find('/').unwrap_or(after.len())).unwrap_or((after, ""));
-                Form::Placed { scheme, authority: Glob::parse(authority)?, rest: Glob::parse(rest)? }
+                Form::Web { scheme, authority: Glob::parse(authority)?, rest: Glob::parse(rest)? }
             }
         }))
     }
@@ -58,14 +59,13 @@ impl Pattern {
     pub(super) fn matches(&self, candidate: &Candidate) -> bool {
         match (&self.0, &candidate.authority) {
             (Form::AnyWeb, _) => candidate.is_web(),
-            (Form::Placed { scheme, authority, rest }, Some(place)) => {
-                let wild = if candidate.is_web() { Wild::Host } else { Wild::Name };
-                *scheme == candidate.scheme
-                    && authority.matches(place, wild)
+            (Form::Web { scheme, authority, rest }, Some(place)) => {
+                *scheme == candidate.spelled_scheme
+                    && authority.matches(place, Wild::Host)
                     && rest.matches(&candidate.rest, Wild::Text)
             }
-            (Form::Opaque { scheme, rest }, None) => {
-                *scheme == candidate.scheme && rest.matches(&candidate.rest, Wild::Text)
+            (Form::App { scheme, after }, _) if !candidate.is_web() => {
+                *scheme == candidate.spelled_scheme && after.matches(&candidate.after_scheme, Wild::Text)
             }
             _ => false,
         }
@@ -75,12 +75,10 @@ impl Pattern {
 /// What a wildcard stands for.
 #[derive(Clone, Copy)]
 enum Wild {
-    /// In a path or query: anything.
+    /// In a path, a query or an app's own scheme: anything.
     Text,
     /// In the host of a web address: letters, digits and hyphens.
     Host,
-    /// In the place of an app's own scheme: anything but what would end it.
-    Name,
 }
 
 impl Wild {
@@ -94,7 +92,6 @@ impl Wild {
         match self {
             Self::Text => true,
             Self::Host => letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.'),
-            Self::Name => !matches!(letter, '/' | '?' | '#' | '@' | ':' | '\\'),
         }
     }
 }

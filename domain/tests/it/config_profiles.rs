@@ -113,6 +113,9 @@ fn hooks_over_http_are_signed_in_shield() {
         "security profile shield: hook_send_sms_secrets must be set for a hook that is called over http (HOK-01)"
     );
     patched(unsigned.clone());
+    let mut shouted = unsigned.clone();
+    shouted["hook_send_sms_uri"] = json!("HTTPS://hooks.example.com/sms");
+    assert!(judged(shouted).is_err(), "the scheme of a URL has no case");
     let mut signed = unsigned;
     signed["hook_send_sms_secrets"] = json!(format!("v1,whsec_{}", "a".repeat(32)));
     assert!(judged(signed).is_ok());

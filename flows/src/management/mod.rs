@@ -3,6 +3,7 @@
 mod api_keys;
 mod config;
 mod error;
+mod mail;
 mod projects;
 mod routes;
 mod signing_keys;
@@ -24,6 +25,7 @@ pub use api_keys::{ApiKeyView, NewApiKeyRequest};
 pub(crate) use api_keys::{legacy_keys_enabled, role as api_key_role};
 pub use config::ConfigVersionView;
 pub use error::{Error, Result};
+pub use mail::{DeadLetterView, OutboxView};
 pub use projects::{CreateProject, CreatedProject, ProjectView};
 pub use routes::Routes;
 pub use signing_keys::{NewSigningKeyRequest, SigningKeyView};

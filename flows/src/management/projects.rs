@@ -70,13 +70,13 @@ impl Management {
             Some(text) => text.parse::<ProjectRef>().map_err(|error| Error::Invalid(error.to_string()))?,
             None => self.random_ref()?,
         };
-        let profile = match request.profile.as_deref() {
-            None | Some("compat") => Profile::Compat,
-            Some("shield") => Profile::Shield,
-            Some(_) => return Err(Error::Invalid("profile must be compat or shield".to_owned())),
-        };
-        let explicit =
-            config::validate_patch(&Explicit::default(), &request.config).map_err(super::config::problems)?;
+        let mut values = request.config;
+        if let Some(profile) = request.profile {
+            let profile = Profile::from_stored(&profile)
+                .ok_or_else(|| Error::Invalid("profile must be compat or shield".to_owned()))?;
+            values.entry("security_profile").or_insert_with(|| profile.as_str().into());
+        }
+        let explicit = config::validate_patch(&Explicit::default(), &values).map_err(super::config::problems)?;
         let jwt_secret = match request.jwt_secret {
             Some(secret) if secret.expose().len() < LEAST_SECRET => {
                 return Err(Error::Invalid(format!("jwt_secret must have at least {LEAST_SECRET} bytes")));
@@ -92,7 +92,7 @@ impl Management {
             project_ref,
             instance: InstanceId(self.entropy.uuid()),
             status: Status::Active,
-            profile,
+            profile: explicit.profile(),
             database_url: None,
             created_at: now,
         };

@@ -65,8 +65,8 @@ async fn guesses(app: TestApp) {
     let body = json!({ "email": "a@example.com", "password": "correct horse" });
     project.post("/signup", body).send().await.expect(200);
     let token = link_token(&mail_to(&app, "a@example.com").await);
-    for _ in 0..10 {
-        let wrong = json!({ "type": "signup", "email": "a@example.com", "token": "x" });
+    for n in 0..10 {
+        let wrong = json!({ "type": "signup", "email": "a@example.com", "token": format!("{n}0000000") });
         let refused = project.post("/verify", wrong).send().await.expect(403);
         assert_eq!(refused.error_code(), "otp_expired");
     }

@@ -18,6 +18,8 @@ async fn theft(app: TestApp) {
         app.clock.advance(6);
         let stolen = project.refresh(&first["refresh_token"]).send().await.expect(400);
         assert_eq!(stolen.error_code(), "refresh_token_already_used");
+        let rotated = if version == 2 { "true" } else { "" };
+        assert_eq!(stolen.header("sb-auth-refresh-token-rotated"), rotated);
         // All of it, at once.
         for token in [&first, &second, &third] {
             project.refresh(&token["refresh_token"]).send().await.expect(400);

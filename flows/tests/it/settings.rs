@@ -1,5 +1,6 @@
 //! `GET /settings`.
 
+use flows::management::CreateProject;
 use serde_json::json;
 use testkit::TestApp;
 
@@ -29,4 +30,19 @@ async fn settings(app: TestApp) {
     assert_eq!(project.get("/settings").send().await.expect(200).json()["disable_signup"], json!(true));
     let body = json!({ "email": "a@example.com", "password": "correct horse" });
     assert_eq!(project.post("/signup", body).send().await.expect(422).error_code(), "signup_disabled");
+}
+
+on_both!(a_project_is_made_in_its_profile, a_project_is_made_in_its_profile_on_postgres, profile);
+async fn profile(app: TestApp) {
+    let request = |name: &str, config: serde_json::Value| CreateProject {
+        project_ref: Some(name.to_owned()),
+        profile: Some("shield".to_owned()),
+        config: config.as_object().cloned().unwrap(),
+        ..CreateProject::default()
+    };
+    let made = app.management.create_project(request("careful", json!({}))).await.unwrap();
+    let config = app.management.config(&made.project.project_ref).await.unwrap();
+    assert_eq!((&config["security_profile"], &config["password_min_length"]), (&json!("shield"), &json!(8)));
+    let weak = app.management.create_project(request("weak", json!({ "mailer_autoconfirm": true }))).await;
+    assert!(weak.is_err(), "what the profile locks is refused at once");
 }

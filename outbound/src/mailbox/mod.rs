@@ -1,5 +1,6 @@
 //! The mailbox for development: keeps mails in memory while a project has no SMTP server.
 
+mod found;
 mod search;
 mod shapes;
 
@@ -113,8 +114,8 @@ impl Mailbox {
     }
 
     /// A page of the mails in `scope` that match `query`, in Mailpit's language: words that must all occur,
-    /// `"several words"` as one; `to:`, `from:`, `reply-to:`, `addressed:`, `subject:`, `message-id:` look in one place;
-    /// `is:read`, `is:unread`; `-` or `!` in front turns a term around.
+    /// `"several words"` as one; `to:`, `from:`, `reply-to:`, `addressed:`, `subject:`, `message-id:`, `tag:` look in one
+    /// place; `is:read`, `is:unread`; `-` or `!` in front turns a term around.
     pub fn search(&self, scope: Scope, query: &str, page: Page) -> Listing {
         let query = Query::parse(query);
         let letters = self.letters.load();

@@ -18,6 +18,7 @@ enum Test {
     Addressed(String),
     Subject(String),
     MessageId(String),
+    Tag(String),
     Anywhere(String),
 }
 
@@ -46,6 +47,7 @@ impl Term {
             Some(("addressed", what)) => Test::Addressed(what.to_owned()),
             Some(("subject", what)) => Test::Subject(what.to_owned()),
             Some(("message-id", what)) => Test::MessageId(what.to_owned()),
+            Some(("tag", what)) => Test::Tag(what.to_owned()),
             _ => Test::Anywhere(word.to_owned()),
         };
         let empty = word.is_empty() || word.split_once(':').is_some_and(|(_, what)| what.is_empty());
@@ -64,6 +66,7 @@ impl Test {
             Self::Addressed(what) => any(from, what) || any(&mail.to, what) || any(&mail.reply_to, what),
             Self::Subject(what) => has(&mail.subject, what),
             Self::MessageId(what) => has(&mail.message_id, what),
+            Self::Tag(what) => mail.tags.contains(what),
             Self::Anywhere(what) => {
                 any(from, what) || any(&mail.to, what) || has(&mail.subject, what) || has(&mail.text, what)
             }

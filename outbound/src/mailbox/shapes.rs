@@ -1,9 +1,12 @@
-//! The JSON of Mailpit's API v1, so that tools made for Mailpit work.
+//! The JSON of Mailpit's API v1, so that tools made for Mailpit work, and in `Link`, `LinkText` and `Code` what a test
+//! wants to have of a mail.
 
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::found::Found;
 use crate::mail::{Address, Message};
+use crate::plain;
 
 /// Characters of text a summary shows.
 const SNIPPET_CHARS: usize = 250;
@@ -52,14 +55,17 @@ pub struct Summary {
     pub created: Timestamp,
     /// Always empty: nobody signs in to this mailbox.
     pub username: String,
-    /// Always empty: this mailbox has no tags.
+    /// What the mail is for: `confirmation`, `recovery`, ... as the mails are named, `link` or `code` where that is all
+    /// that can be seen, else `notification`.
     pub tags: Vec<String>,
     /// Bytes of the whole mail.
     pub size: usize,
     /// Always 0.
     pub attachments: usize,
-    /// The beginning of the text, on one line.
+    /// The beginning of what the mail shows, on one line.
     pub snippet: String,
+    /// The code to type, empty when none.
+    pub code: String,
 }
 
 /// A whole message.
@@ -90,7 +96,7 @@ pub struct Mail {
     pub list_unsubscribe: ListUnsubscribe,
     /// When it was written.
     pub date: Timestamp,
-    /// Always empty.
+    /// As in the summary.
     pub tags: Vec<String>,
     /// Always empty.
     pub username: String,
@@ -105,6 +111,12 @@ pub struct Mail {
     pub inline: Vec<serde_json::Value>,
     /// Always empty.
     pub attachments: Vec<serde_json::Value>,
+    /// The link to follow, empty when none.
+    pub link: String,
+    /// The words of the link.
+    pub link_text: String,
+    /// The code to type, empty when none.
+    pub code: String,
 }
 
 /// Mailpit's reading of the `List-Unsubscribe` header, which our mails do not have.
@@ -144,7 +156,7 @@ pub struct Listing {
 
 impl Summary {
     pub(super) fn new(mail: &Mail, read: bool) -> Self {
-        let snippet = crate::mail::single_line(&mail.text);
+        let snippet = crate::mail::single_line(&shown(&mail.html, &mail.text));
         Self {
             id: mail.id.clone(),
             message_id: mail.message_id.clone(),
@@ -157,16 +169,18 @@ impl Summary {
             subject: mail.subject.clone(),
             created: mail.date,
             username: String::new(),
-            tags: Vec::new(),
+            tags: mail.tags.clone(),
             size: mail.size,
             attachments: 0,
             snippet: snippet.chars().take(SNIPPET_CHARS).collect(),
+            code: mail.code.clone(),
         }
     }
 }
 
 impl Mail {
     pub(super) fn new(message: &Message, size: usize) -> Self {
+        let found = Found::of(&message.html, &shown(&message.html, &message.text));
         Self {
             id: message.id.simple().to_string(),
             message_id: message.message_id(),
@@ -179,13 +193,21 @@ impl Mail {
             subject: crate::mail::single_line(&message.subject),
             list_unsubscribe: ListUnsubscribe::default(),
             date: message.date,
-            tags: Vec::new(),
+            tags: vec![found.kind.to_owned()],
             username: String::new(),
             text: message.text.clone(),
             html: message.html.clone(),
             size,
             inline: Vec::new(),
             attachments: Vec::new(),
+            link: found.link,
+            link_text: found.link_text,
+            code: found.code,
         }
     }
+}
+
+/// What the reader of a mail sees.
+fn shown(html: &str, text: &str) -> String {
+    if html.is_empty() { text.to_owned() } else { plain::visible(html) }
 }

@@ -54,8 +54,8 @@ fn the_json_is_mailpits() {
                 "Cc": [], "Bcc": [], "ReplyTo": [],
                 "Subject": "Grüße & more",
                 "Created": "2023-11-14T22:13:20Z",
-                "Username": "", "Tags": [], "Size": size, "Attachments": 0,
-                "Snippet": "Größe: 1",
+                "Username": "", "Tags": ["notification"], "Size": size, "Attachments": 0,
+                "Snippet": "Größe: 1 . .", "Code": "",
             }],
         })
     );
@@ -72,10 +72,11 @@ fn the_json_is_mailpits() {
             "Subject": "Grüße & more",
             "ListUnsubscribe": { "Header": "", "Links": [], "Errors": "", "HeaderPost": "" },
             "Date": "2023-11-14T22:13:20Z",
-            "Tags": [], "Username": "",
+            "Tags": ["notification"], "Username": "",
             "Text": "Größe: 1",
             "HTML": "<p>Größe: <b>1</b></p>\n<p>.</p>\n.\n",
             "Size": size, "Inline": [], "Attachments": [],
+            "Link": "", "LinkText": "", "Code": "",
         })
     );
 }

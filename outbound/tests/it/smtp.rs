@@ -1,103 +1,17 @@
-//! Sending over SMTP, against a small server that says what a test tells it to.
+//! Sending over SMTP in the clear.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::secret::Secret;
 use outbound::{Encryption, MailTransport, RecordingTransport, SendError, SmtpServer, SmtpTransport};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 use crate::messages::message;
-
-/// What the server answers; the usual where nothing is given.
-#[derive(Clone, Copy)]
-struct Script {
-    greeting: &'static str,
-    features: &'static [&'static str],
-    mail: &'static str,
-    rcpt: &'static str,
-    end_of_data: &'static str,
-    auth: &'static str,
-    /// Empty: the connection ends without an answer.
-    quit: &'static str,
-}
-
-const POLITE: Script = Script {
-    greeting: "220 test",
-    features: &["8BITMIME", "AUTH PLAIN LOGIN"],
-    mail: "250 ok",
-    rcpt: "250 ok",
-    end_of_data: "250 queued",
-    auth: "235 ok",
-    quit: "221 bye",
-};
-
-/// Serves one connection, and returns the lines the client said.
-async fn serve(script: Script) -> (SmtpServer, JoinHandle<Vec<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let conversation = tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let (read, mut write) = stream.into_split();
-        let mut lines = BufReader::new(read).lines();
-        let mut said = Vec::new();
-        let mut in_data = false;
-        write.write_all(format!("{}\r\n", script.greeting).as_bytes()).await.unwrap();
-        while let Ok(Some(line)) = lines.next_line().await {
-            let verb = line.split(' ').next().unwrap().to_owned();
-            let answer = match verb.as_str() {
-                "." if in_data => {
-                    in_data = false;
-                    script.end_of_data.to_owned()
-                }
-                _ if in_data => String::new(),
-                "EHLO" => {
-                    let mut answer = String::from("250-test");
-                    for feature in script.features {
-                        answer += &format!("\r\n250-{feature}");
-                    }
-                    answer + "\r\n250 HELP"
-                }
-                "STARTTLS" => "220 go on".to_owned(),
-                "AUTH" => script.auth.to_owned(),
-                "MAIL" => script.mail.to_owned(),
-                "RCPT" => script.rcpt.to_owned(),
-                "DATA" => {
-                    in_data = true;
-                    "354 go on".to_owned()
-                }
-                "QUIT" => script.quit.to_owned(),
-                _ => "502 unknown".to_owned(),
-            };
-            said.push(line);
-            if !answer.is_empty() && write.write_all(format!("{answer}\r\n").as_bytes()).await.is_err() {
-                break;
-            }
-            if verb == "QUIT" || (verb == "STARTTLS" && !in_data) {
-                break;
-            }
-        }
-        said
-    });
-    let server = SmtpServer {
-        host: "127.0.0.1".to_owned(),
-        port,
-        user: None,
-        pass: None,
-        encryption: Encryption::Opportunistic,
-    };
-    (server, conversation)
-}
+use crate::smtp_server::{POLITE, Script, Tls, left_hanging, serve, serve_hanging, with_login};
 
 fn transport() -> SmtpTransport {
     SmtpTransport::new("gateway.test", Arc::new(|_: IpAddr| true))
-}
-
-fn with_login(server: SmtpServer) -> SmtpServer {
-    SmtpServer { user: Some("mailer".to_owned()), pass: Some(Secret::new("p4ss".to_owned())), ..server }
 }
 
 async fn refusal(script: Script) -> SendError {
@@ -204,17 +118,60 @@ async fn a_closed_port_is_worth_another_try() {
     assert!(!error.permanent, "{error:?}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_silent_server_is_not_waited_for() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let server =
-        SmtpServer { host: "127.0.0.1".to_owned(), port, user: None, pass: None, encryption: Encryption::default() };
-    let begin = tokio::time::Instant::now();
-    let error = transport().send(&server, &message()).await.unwrap_err();
-    assert!(!error.permanent);
-    assert_eq!(cause(&error), "no answer within 10s");
-    assert!(begin.elapsed() <= Duration::from_secs(20));
+#[tokio::test]
+async fn a_server_that_hangs_is_not_waited_for() {
+    for (at, limit) in
+        [("greeting", 10), ("EHLO", 10), ("AUTH", 20), ("MAIL", 20), ("RCPT", 20), ("DATA", 20), (".", 30)]
+    {
+        let (server, conversation, hangs) = serve_hanging(Script { hangs_at: at, ..POLITE }, Tls::Never).await;
+        let begin = tokio::time::Instant::now();
+        let error = left_hanging(hangs, transport().send(&with_login(server), &message())).await.unwrap_err();
+        tokio::time::resume();
+        assert!(!error.permanent, "{at}");
+        assert_eq!(cause(&error), format!("no answer within {limit}s"), "{at}");
+        assert!(begin.elapsed() <= Duration::from_secs(limit + 3), "{at}: {:?}", begin.elapsed());
+        conversation.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_at_the_end_has_the_mail() {
+    let (server, conversation, hangs) = serve_hanging(Script { hangs_at: "QUIT", ..POLITE }, Tls::Never).await;
+    left_hanging(hangs, transport().send(&server, &message())).await.unwrap();
+    conversation.abort();
+}
+
+#[tokio::test]
+async fn login_takes_the_way_the_server_knows() {
+    for (features, expected) in [
+        (&["AUTH PLAIN LOGIN"] as &'static [&'static str], "AUTH PLAIN AG1haWxlcgBwNHNz"),
+        (&["AUTH LOGIN PLAIN CRAM-MD5"], "AUTH PLAIN AG1haWxlcgBwNHNz"),
+        (&["AUTH LOGIN XOAUTH2"], "AUTH LOGIN bWFpbGVy cDRzcw=="),
+    ] {
+        let (server, conversation) = serve(Script { features, ..POLITE }).await;
+        transport().send(&with_login(server), &message()).await.unwrap();
+        let said = conversation.await.unwrap();
+        let start = said.iter().position(|line| line.starts_with("AUTH")).unwrap();
+        let end = said.iter().position(|line| line.starts_with("MAIL")).unwrap();
+        assert_eq!(said[start..end].join(" "), expected, "{features:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_beyond_ascii_needs_a_server_that_takes_it() {
+    let mut foreign = message();
+    foreign.to.email = "jürgen@example.test".to_owned();
+    let (server, conversation) = serve(Script { features: &["SMTPUTF8", "8BITMIME"], ..POLITE }).await;
+    transport().send(&server, &foreign).await.unwrap();
+    let said = conversation.await.unwrap();
+    assert_eq!(said[1], "MAIL FROM:<auth@acme.test> SMTPUTF8 BODY=8BITMIME");
+    assert_eq!(said[2], "RCPT TO:<jürgen@example.test>");
+
+    let (server, conversation) = serve(POLITE).await;
+    let error = transport().send(&server, &foreign).await.unwrap_err();
+    assert!(error.permanent);
+    assert_eq!(cause(&error), "the mail server takes no addresses beyond ASCII");
+    assert_eq!(conversation.await.unwrap(), ["EHLO gateway.test", "QUIT"]);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::output::{self, field};
 use crate::gateway_files;
 use crate::serve::placement;
+use crate::server_address;
 use crate::settings::{ServeFlags, Settings};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -143,7 +144,13 @@ async fn database(settings: &Settings) -> Finding {
     let next = "check the URL, that the server runs, and that its user may create schemas";
     match timeout(PATIENCE, look).await {
         Ok(Ok(())) => Finding::ok(SUBJECT, format!("{what} answers")),
-        Ok(Err(error)) => Finding::failed(SUBJECT, format!("{what}: {}", chain(&error)), next),
+        Ok(Err(error)) => {
+            let problem = match &settings.database_url {
+                Some(url) => server_address::problem(url).await,
+                None => None,
+            };
+            Finding::failed(SUBJECT, format!("{what}: {}", problem.unwrap_or_else(|| chain(&error))), next)
+        }
         Err(_) => Finding::failed(SUBJECT, format!("{what} did not answer in {} s", PATIENCE.as_secs()), next),
     }
 }

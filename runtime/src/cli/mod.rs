@@ -1,11 +1,13 @@
-//! The command line. All commands but `serve` and `doctor` speak to a running gateway through its Management API.
+//! The command line. All commands but `serve`, `doctor` and `breached-passwords` speak to a running gateway through its Management API.
 
 mod api_keys;
+mod breached_passwords;
 mod config;
 mod connection;
 mod doctor;
 mod failure;
 mod keys;
+mod mail;
 mod output;
 mod project;
 
@@ -65,6 +67,18 @@ enum Command {
         #[command(subcommand)]
         action: api_keys::Action,
     },
+    /// Mail of a project that could not be delivered
+    Mail {
+        #[command(flatten)]
+        connection: connection::Arguments,
+        #[command(subcommand)]
+        action: mail::Action,
+    },
+    /// The file of breached passwords that a gateway looks into
+    BreachedPasswords {
+        #[command(subcommand)]
+        action: breached_passwords::Action,
+    },
     /// Check data directory, database, Redis, SMTP, clock and limits, and say what to do
     Doctor {
         #[command(flatten)]
@@ -91,6 +105,8 @@ pub(crate) async fn run() -> ExitCode {
         Command::Config { connection, action } => (connection.json, config::run(&connection, action).await),
         Command::Keys { connection, action } => (connection.json, keys::run(&connection, action).await),
         Command::ApiKeys { connection, action } => (connection.json, api_keys::run(&connection, action).await),
+        Command::Mail { connection, action } => (connection.json, mail::run(&connection, action).await),
+        Command::BreachedPasswords { action } => (false, breached_passwords::run(action)),
         Command::Doctor { flags, json } => (json, doctor::run(&flags, json).await),
     };
     match outcome {

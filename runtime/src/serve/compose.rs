@@ -12,20 +12,21 @@ use domain::config::Defaults;
 use domain::entropy::Entropy;
 use domain::secret::Secret;
 use domain::time::Clock;
-use flows::mail::MailDeliverer;
+use flows::delivery::MailDeliverer;
 use flows::management::{Management, ProjectUrls, Routes};
 use flows::{ControlSource, Databases, Services};
-use outbound::SmtpTransport;
 use outbound::mailbox::Mailbox;
 use storage::{ControlStore, Database};
 use tokio::time::Instant;
 
 use super::mailbox::SharedMailbox;
 use super::metrics::ActorMetrics;
-use super::{Addresses, control_placement, first_run, placement, targets};
+use super::outside::Outside;
+use super::{Addresses, control_placement, first_run, placement};
 use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
+use crate::server_address;
 use crate::settings::Settings;
 
 /// How long a request may take.
@@ -62,6 +63,7 @@ impl Gateway {
         let placed = Databases::new(database.clone());
         let mailbox = addresses.local.then(|| Arc::new(Mailbox::default()));
 
+        let outside = Outside::new(settings, addresses, &clock, &entropy)?;
         let runtime = actors::Runtime::new(Limits::default());
         let services = Arc::new(Services {
             clock: Arc::clone(&clock),
@@ -70,6 +72,10 @@ impl Gateway {
             cluster: cluster.clone(),
             master_key: Arc::clone(&master_key),
             outbox: runtime.outbox(),
+            hooks: outside.hooks,
+            sms: outside.sms,
+            captcha: outside.captcha,
+            breaches: outside.breaches,
         });
         let source = Arc::new(ControlSource {
             control: control.clone(),
@@ -78,20 +84,10 @@ impl Gateway {
             urls: urls.clone(),
             databases: placed.clone(),
         });
-        let reachable = targets::allowed(settings.allow_private_targets.as_deref(), settings.listen);
-        let hello = addresses
-            .external
-            .split("://")
-            .nth(1)
-            .and_then(|rest| rest.split(['/', ':']).next())
-            .unwrap_or("localhost");
         let deliver = Arc::new(MailDeliverer {
-            tenants: source.clone(),
+            projects: runtime.snapshots(),
             services: Arc::clone(&services),
-            transport: Arc::new(SmtpTransport::new(
-                hello,
-                Arc::new(move |address| targets::may_reach(address, &reachable)),
-            )),
+            transport: outside.mail,
             mailbox: mailbox.clone(),
         });
         let management = Management {
@@ -168,7 +164,10 @@ async fn databases(settings: &Settings) -> Result<(Database, ControlStore), Fail
         Failure::caused("the database cannot be brought to the shape this version needs", error).next(next)
     };
     let connected = Database::connect(&placement(settings)).await;
-    let database = connected.map_err(|error| Failure::caused("the database cannot be opened", &error).next(next))?;
+    let database = match connected {
+        Ok(database) => database,
+        Err(error) => return Err(unopened(settings, &error).await.next(next)),
+    };
     database.migrate().await.map_err(|error| refused(&error))?;
     let connected = ControlStore::connect(&control_placement(settings)).await;
     let control = connected.map_err(|error| away("the control store cannot be opened", &error))?;
@@ -176,8 +175,21 @@ async fn databases(settings: &Settings) -> Result<(Database, ControlStore), Fail
     Ok((database, control))
 }
 
+async fn unopened(settings: &Settings, error: &storage::StoreError) -> Failure {
+    const WHAT: &str = "the database cannot be opened";
+    let problem = match &settings.database_url {
+        Some(url) => server_address::problem(url).await,
+        None => None,
+    };
+    problem.map_or_else(|| Failure::caused(WHAT, error), |problem| Failure::new(WHAT, problem))
+}
+
 async fn cluster(settings: &Settings) -> Result<Cluster, Failure> {
-    let Some(url) = &settings.redis_url else { return Ok(Cluster::in_process()) };
+    let Some(url) = &settings.redis_url else {
+        let file = settings.data_dir.join("counters");
+        return Cluster::in_process_kept(&file)
+            .map_err(|error| Failure::caused(format!("{} cannot be used", file.display()), &error));
+    };
     Cluster::redis(url, RedisOptions::default()).await.map_err(|error| {
         Failure::caused("redis cannot be used", &error)
             .next("correct --redis-url, or leave it out while there is one gateway")

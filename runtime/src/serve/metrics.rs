@@ -34,6 +34,9 @@ fn readings(stats: &RuntimeStats) -> Vec<Reading> {
         delivered,
         delivery_retries,
         deliveries_dead,
+        outbox_pending,
+        outbox_dead,
+        swept,
     } = *stats;
     let gauge = |name, help, value| Reading { name, help, counter: false, value };
     let counter = |name, help, value| Reading { name, help, counter: true, value };
@@ -57,6 +60,13 @@ fn readings(stats: &RuntimeStats) -> Vec<Reading> {
         counter("deliveries_total", "Messages of the outbox that were delivered.", delivered),
         counter("delivery_retries_total", "Deliveries that failed and are tried again.", delivery_retries),
         counter("deliveries_dead_total", "Messages of the outbox that were given up.", deliveries_dead),
+        gauge("outbox_pending", "Messages of the outbox that wait to be delivered.", outbox_pending),
+        gauge(
+            "outbox_dead",
+            "Messages of the outbox that were given up and not yet retried or discarded.",
+            outbox_dead,
+        ),
+        counter("expired_rows_removed_total", "Rows that had expired and were removed.", swept),
     ]
 }
 

@@ -6,6 +6,7 @@ mod first_run;
 mod keys;
 mod mailbox;
 mod metrics;
+mod outside;
 mod targets;
 
 use std::fs::{File, OpenOptions, TryLockError};

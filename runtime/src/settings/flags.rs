@@ -52,6 +52,16 @@ pub(crate) struct ServeFlags {
     #[arg(long, value_name = "LIST")]
     allow_private_targets: Option<String>,
 
+    /// Certificates of authorities, in PEM form, that mail servers may have theirs from besides the public ones [env:
+    /// TENANTRY_SMTP_CA_FILE] [default: none]
+    #[arg(long, value_name = "FILE")]
+    smtp_ca_file: Option<String>,
+
+    /// File of breached passwords, made by `tenantry breached-passwords build`; passwords that are not in it are asked of
+    /// nobody [env: TENANTRY_BREACHED_PASSWORDS_FILE] [default: none, the service is asked]
+    #[arg(long, value_name = "FILE")]
+    breached_passwords_file: Option<String>,
+
     /// Seconds a shutdown waits for requests under way [env: TENANTRY_DRAIN_TIMEOUT] [default: 30]
     #[arg(long, value_name = "SECONDS")]
     drain_timeout: Option<String>,
@@ -79,6 +89,8 @@ impl ServeFlags {
             ("--external-url", &self.external_url),
             ("--trusted-proxies", &self.trusted_proxies),
             ("--allow-private-targets", &self.allow_private_targets),
+            ("--smtp-ca-file", &self.smtp_ca_file),
+            ("--breached-passwords-file", &self.breached_passwords_file),
             ("--drain-timeout", &self.drain_timeout),
             ("--log-format", &self.log_format),
         ]

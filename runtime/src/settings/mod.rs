@@ -42,6 +42,10 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// Private ranges that operator-set URLs may reach; `None` = loopback while the gateway listens on loopback.
     pub(crate) allow_private_targets: Option<Vec<IpNet>>,
+    /// More authorities that mail servers may have certificates from, in PEM form.
+    pub(crate) smtp_ca_file: Option<PathBuf>,
+    /// What is looked up before the breach service is asked.
+    pub(crate) breached_passwords_file: Option<PathBuf>,
     /// Seals secrets at rest; `None` = the key file.
     pub(crate) master_key: Option<Secret<String>>,
     /// Defaults of new projects.
@@ -96,6 +100,9 @@ const EXTERNAL_URL: Setting = Setting::new("external_url", "--external-url", &["
 const TRUSTED_PROXIES: Setting = Setting::new("trusted_proxies", "--trusted-proxies", &["TENANTRY_TRUSTED_PROXIES"]);
 const ALLOW_PRIVATE_TARGETS: Setting =
     Setting::new("allow_private_targets", "--allow-private-targets", &["TENANTRY_ALLOW_PRIVATE_TARGETS"]);
+const SMTP_CA_FILE: Setting = Setting::new("smtp_ca_file", "--smtp-ca-file", &["TENANTRY_SMTP_CA_FILE"]);
+const BREACHED_PASSWORDS_FILE: Setting =
+    Setting::new("breached_passwords_file", "--breached-passwords-file", &["TENANTRY_BREACHED_PASSWORDS_FILE"]);
 const DRAIN_TIMEOUT: Setting = Setting::new("drain_timeout", "--drain-timeout", &["TENANTRY_DRAIN_TIMEOUT"]);
 const ACCESS_TOKEN_LIFETIME: Setting = Setting::without_flag("access_token_lifetime", &["ACCESS_TOKEN_LIFETIME"]);
 const SITE_URL: Setting = Setting::without_flag("site_url", &["SITE_URL"]);
@@ -116,6 +123,8 @@ const ALL: &[&Setting] = &[
     &EXTERNAL_URL,
     &TRUSTED_PROXIES,
     &ALLOW_PRIVATE_TARGETS,
+    &SMTP_CA_FILE,
+    &BREACHED_PASSWORDS_FILE,
     &DRAIN_TIMEOUT,
     &ACCESS_TOKEN_LIFETIME,
     &SITE_URL,
@@ -142,6 +151,8 @@ impl Settings {
         let external_url = reader.read(&EXTERNAL_URL, parse::base_url);
         let trusted_proxies = reader.or(&TRUSTED_PROXIES, parse::networks, Vec::new());
         let allow_private_targets = reader.read(&ALLOW_PRIVATE_TARGETS, parse::networks);
+        let smtp_ca_file = reader.read(&SMTP_CA_FILE, parse::path);
+        let breached_passwords_file = reader.read(&BREACHED_PASSWORDS_FILE, parse::path);
         let drain_timeout = reader.or(&DRAIN_TIMEOUT, parse::seconds, Duration::from_secs(30));
         let master_key = reader.read(&MASTER_KEY, |text| Ok(Secret::new(text.to_owned())));
         let project_defaults = ProjectDefaults {
@@ -173,6 +184,8 @@ impl Settings {
             external_url,
             trusted_proxies,
             allow_private_targets,
+            smtp_ca_file,
+            breached_passwords_file,
             master_key,
             project_defaults,
             drain_timeout,

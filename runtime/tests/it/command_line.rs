@@ -44,6 +44,8 @@ fn help_names_every_setting_of_the_environment() {
         "DOMAIN",
         "EXTERNAL_URL",
         "TRUSTED_PROXIES",
+        "SMTP_CA_FILE",
+        "BREACHED_PASSWORDS_FILE",
     ];
     for name in names {
         assert!(help.contains(&format!("TENANTRY_{name}")), "{name} is missing in\n{help}");
@@ -84,4 +86,77 @@ fn deleting_needs_a_yes() {
     let output = tenantry(&folder, &arguments);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("--yes"));
+}
+
+#[test]
+fn a_file_of_breached_passwords_is_built_from_passwords_and_from_hashes() {
+    let folder = tempfile::tempdir().unwrap();
+    // The second line is the SHA-1 of `password`.
+    let list = "hunter2\n5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:9545824\r\n\nletmein\n";
+    std::fs::write(folder.path().join("list"), list).unwrap();
+    let output = tenantry(&folder, &["breached-passwords", "build", "list", "file", "--false-positive-rate", "0.0001"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("file holds 3 breached passwords"), "{}", text(&output.stdout));
+    let file = outbound::breaches::BloomFile::open(&folder.path().join("file")).unwrap();
+    for (password, breached) in [("hunter2", true), ("password", true), ("letmein", true), ("correct horse", false)] {
+        assert_eq!(file.contains(&outbound::breaches::fingerprint(password)).unwrap(), breached, "{password}");
+    }
+}
+
+#[test]
+fn what_cannot_be_built_is_said_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("list"), "hunter2\n").unwrap();
+    for (arguments, code, words) in [
+        (&["breached-passwords", "build", "nothing", "file"][..], 2, "nothing cannot be read"),
+        (&["breached-passwords", "build", "list", "file", "--false-positive-rate", "2"], 1, "rate"),
+    ] {
+        let output = tenantry(&folder, arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+        assert!(text(&output.stderr).contains(words), "{}", text(&output.stderr));
+        assert!(!folder.path().join("file").exists());
+    }
+}
+
+#[test]
+fn mail_is_retried_by_id_or_all_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = ["--url", "http://127.0.0.1:1", "--token", "t"];
+    for (arguments, code) in [
+        (&["mail", "retry", "acme"][..], 2),
+        (&["mail", "retry", "acme", "no-uuid"], 2),
+        (&["mail", "retry", "acme", "9a8f4b5e-4f0a-4a55-9d2a-9c7d1c1f0b11", "--all"], 2),
+        (&["mail", "list", "acme", "--limit", "1001"], 2),
+        (&["mail", "retry", "acme", "--all"], 1),
+        (&["mail", "discard", "acme", "9a8f4b5e-4f0a-4a55-9d2a-9c7d1c1f0b11"], 1),
+    ] {
+        let output = tenantry(&folder, &[arguments, &gateway].concat());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn files_that_serve_cannot_use_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("junk"), "junk").unwrap();
+    for (flag, file) in
+        [("--smtp-ca-file", "junk"), ("--smtp-ca-file", "nothing"), ("--breached-passwords-file", "junk")]
+    {
+        let output = tenantry(&folder, &["serve", "--listen", "127.0.0.1:0", flag, file]);
+        assert_eq!(output.status.code(), Some(1), "{flag} {file}");
+        let said = text(&output.stderr);
+        assert!(said.contains(&format!("{file} cannot be used")) && said.contains("next:"), "{said}");
+    }
+}
+
+#[test]
+fn a_database_server_that_is_away_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("postgres://user:hunter2@{closed}/auth");
+    let output = tenantry(&folder, &["serve", "--listen", "127.0.0.1:0", "--database-url", &url]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains(&closed.to_string()) && said.contains("refused"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
 }

@@ -30,6 +30,9 @@ statements! {
     control BY_REF = same(concat!("select ", columns!(), " from control.projects as p where p.ref = $1"));
     control BY_ID = same(concat!("select ", columns!(), " from control.projects as p where p.id = $1"));
     control LIST = same(concat!("select ", columns!(), " from control.projects as p order by p.created_at, p.id"));
+    control PAGE = same(concat!(
+        "select ", columns!(), " from control.projects as p where p.ref > $1 order by p.ref limit $2"
+    ));
     control SET_STATUS = same("update control.projects as p set status = $2, updated_at = $3 where p.id = $1");
     control RENAME = same("update control.projects as p set name = $2, updated_at = $3 where p.id = $1");
     control DELETE = same("delete from control.projects as p where p.id = $1");
@@ -149,6 +152,13 @@ impl Projects<'_> {
     /// All projects, oldest first.
     pub async fn list(&self) -> Result<Vec<Project>> {
         let rows = fetch_now!(&self.store.backend, fetch_all, Row, LIST)?;
+        rows.into_iter().map(Project::try_from).collect()
+    }
+
+    /// Up to `limit` projects in the order of their refs, after that one; from the first on without one.
+    pub async fn page(&self, after: Option<&ProjectRef>, limit: u32) -> Result<Vec<Project>> {
+        let after = after.map_or("", ProjectRef::as_str);
+        let rows = fetch_now!(&self.store.backend, fetch_all, Row, PAGE, after, i64::from(limit))?;
         rows.into_iter().map(Project::try_from).collect()
     }
 

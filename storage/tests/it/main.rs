@@ -5,15 +5,23 @@
 mod fixture;
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod call_function;
+#[cfg(test)]
 mod control;
 #[cfg(test)]
 mod credentials;
+#[cfg(test)]
+mod dead_letters;
 #[cfg(test)]
 mod end_sessions;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod flow_states;
+#[cfg(test)]
+mod identities;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
@@ -22,6 +30,8 @@ mod one_time_tokens;
 mod open_session;
 #[cfg(test)]
 mod outbox;
+#[cfg(test)]
+mod promise_message;
 #[cfg(test)]
 mod purge;
 #[cfg(test)]
@@ -34,6 +44,8 @@ mod sessions;
 mod sign_up;
 #[cfg(test)]
 mod sweep;
+#[cfg(test)]
+mod sweep_project;
 #[cfg(test)]
 mod tenancy;
 #[cfg(test)]

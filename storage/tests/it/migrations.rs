@@ -153,8 +153,8 @@ async fn the_schema_is_the_contracts_with_the_project_first() {
     .fetch_one(&mut connection)
     .await
     .unwrap();
-    // The contract's 240, the project on 19 tables that lack it there, attempts and last_accepted_step.
-    assert_eq!(columns, 240 + 19 + 2);
+    // The contract's 240, the project on 19 tables that lack it there; code_hash, attempts and last_accepted_step.
+    assert_eq!(columns, 240 + 19 + 3);
     connection.close().await.unwrap();
     empty.remove().await;
 }
@@ -207,4 +207,65 @@ async fn other_servers_of_the_schema_find_their_books_and_privileges() {
     assert_eq!(instance, ["00000000-0000-0000-0000-000000000000"]);
     connection.close().await.unwrap();
     empty.remove().await;
+}
+
+/// Whether the search of users has its index, and what a search finds.
+async fn searched(placement: &Placement, connection: &mut PgConnection) -> (bool, u64) {
+    let database = Database::connect(placement).await.unwrap();
+    database.migrate().await.unwrap();
+    let instance = domain::ids::InstanceId(uuid::Uuid::from_u128(7));
+    let fill = "insert into auth.users (instance_id, id, aud, email, is_sso_user) values
+        ('00000000-0000-0000-0000-000000000007', gen_random_uuid(), 'authenticated', 'ada@example.com', false),
+        ('00000000-0000-0000-0000-000000000007', gen_random_uuid(), 'authenticated', 'bob@example.com', false)";
+    run(connection, fill).await;
+    let store = storage::TenantStore::new(database.clone(), instance);
+    let (aud, filter) = ("authenticated".to_owned(), "da@exam".to_owned());
+    let page = storage::ListUsers { aud, filter, ascending: true, limit: 9, offset: 0 };
+    let (_, total) = store.list_users(page).await.unwrap();
+    database.close().await;
+    let index = "select to_regclass('auth.users_search_idx') is not null";
+    (sqlx::query_scalar(index).fetch_one(connection).await.unwrap(), total)
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: set TENANTRY_TEST_POSTGRES_URL"]
+async fn users_are_searched_without_the_extensions_too() {
+    let empty = EmptyDatabase::new().await;
+    let mut connection = PgConnection::connect(&empty.url()).await.unwrap();
+    // In the way of pg_trgm.
+    run(&mut connection, "create type public.gtrgm as enum ('taken')").await;
+    assert_eq!(searched(&empty.placement(), &mut connection).await, (false, 1));
+    connection.close().await.unwrap();
+    empty.remove().await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: set TENANTRY_TEST_POSTGRES_URL"]
+async fn the_extensions_need_no_superuser_and_go_where_such_things_are() {
+    let empty = EmptyDatabase::new().await;
+    let mut connection = PgConnection::connect(&empty.url()).await.unwrap();
+    let role = format!("tenantry_plain_{}", std::process::id());
+    let database = empty.url().rsplit_once('/').unwrap().1.to_owned();
+    run(
+        &mut connection,
+        &format!(
+            "create role {role} login password 'plain';
+             grant create on database {database} to {role};
+             create schema extensions; grant usage on schema extensions to {role}"
+        ),
+    )
+    .await;
+    let (scheme, rest) =
+        empty.url().split_once("://").map(|(scheme, rest)| (scheme.to_owned(), rest.to_owned())).unwrap();
+    let server = rest.rsplit_once('@').map_or(rest.clone(), |(_, server)| server.to_owned());
+    let url = Secret::new(format!("{scheme}://{role}:plain@{server}"));
+    assert_eq!(searched(&Placement::Postgres { url, max_connections: 2 }, &mut connection).await, (true, 1));
+    let places =
+        "select distinct extnamespace::regnamespace::text from pg_extension where extname in ('pg_trgm', 'btree_gin')";
+    assert_eq!(texts(&mut connection, places).await, ["extensions"]);
+    connection.close().await.unwrap();
+    empty.remove().await;
+    let server = std::env::var(crate::fixture::URL).unwrap();
+    let mut connection = PgConnection::connect(&server).await.unwrap();
+    run(&mut connection, &format!("drop role {role}")).await;
 }

@@ -20,6 +20,9 @@ on_both! {
     of_a_hundred_uses_one_wins
     wrong_guesses_are_counted
     clearing_takes_every_token_of_the_user
+    clearing_kinds_takes_rows_and_columns_of_those
+    tokens_are_found_by_where_they_went
+    rows_of_older_versions_have_one_hash
 }
 
 fn token(f: &Fixture, user_id: UserId, kind: TokenKind, hash: &str) -> NewOneTimeToken {
@@ -42,6 +45,7 @@ async fn a_token_is_found_by_hash_and_by_user(f: Fixture) {
         tx.one_time_tokens().put(new.clone(), t(3)).await.unwrap();
         let found = tx.one_time_tokens().find_by_hash(&new.hash, &KINDS).await.unwrap().unwrap();
         assert_eq!((found.id, found.user_id, found.kind, &found.hash), (new.id, user, kind, &new.hash));
+        assert_eq!(found.code_hash, Some(new.code_hash));
         assert_eq!((found.relates_to.as_str(), found.attempts, found.created_at), ("ada@example.com", 0, t(3)));
         assert_eq!(tx.one_time_tokens().find_by_user(user, kind).await.unwrap(), Some(found));
         let others: Vec<_> = KINDS.into_iter().filter(|other| *other != kind).collect();
@@ -140,4 +144,54 @@ async fn clearing_takes_every_token_of_the_user(f: Fixture) {
     }
     assert!(tx.one_time_tokens().find_by_user(other, TokenKind::Recovery).await.unwrap().is_some());
     assert_eq!(tx.users().lock(user).await.unwrap().unwrap().tokens.recovery, "a2");
+}
+
+async fn clearing_kinds_takes_rows_and_columns_of_those(f: Fixture) {
+    let store = f.tenant();
+    let user = f.user(&store, "ada@example.com").await;
+    let other = f.user(&store, "bob@example.com").await;
+    let mut tx = store.begin().await.unwrap();
+    for (n, kind) in KINDS.into_iter().enumerate() {
+        tx.one_time_tokens().put(token(&f, user, kind, &format!("a{n}")), t(3)).await.unwrap();
+        tx.one_time_tokens().put(token(&f, other, kind, &format!("b{n}")), t(3)).await.unwrap();
+    }
+    let cleared = [TokenKind::EmailChangeNew, TokenKind::EmailChangeCurrent];
+    tx.one_time_tokens().clear_kinds(user, &cleared).await.unwrap();
+    for kind in KINDS {
+        let mine = tx.one_time_tokens().find_by_user(user, kind).await.unwrap();
+        assert_eq!(mine.is_none(), cleared.contains(&kind), "{kind:?}");
+        assert!(tx.one_time_tokens().find_by_user(other, kind).await.unwrap().is_some());
+    }
+    let tokens = tx.users().lock(user).await.unwrap().unwrap().tokens;
+    assert_eq!((tokens.email_change_new.as_str(), tokens.email_change_current.as_str()), ("", ""));
+    assert_eq!((tokens.confirmation.as_str(), tokens.phone_change.as_str()), ("a0", "a5"));
+    assert_eq!(tx.users().lock(other).await.unwrap().unwrap().tokens.email_change_new, "b3");
+}
+
+async fn tokens_are_found_by_where_they_went(f: Fixture) {
+    let store = f.tenant();
+    let (first, second) = (f.user(&store, "bob@example.com").await, f.user(&store, "carl@example.com").await);
+    let mut tx = store.begin().await.unwrap();
+    let older = token(&f, first, TokenKind::EmailChangeNew, "one");
+    let newer = token(&f, second, TokenKind::EmailChangeNew, "two");
+    tx.one_time_tokens().put(older.clone(), t(3)).await.unwrap();
+    tx.one_time_tokens().put(newer.clone(), t(4)).await.unwrap();
+    tx.one_time_tokens().put(token(&f, first, TokenKind::Recovery, "three"), t(5)).await.unwrap();
+    let found = tx.one_time_tokens().find_by_contact("ada@example.com", &[TokenKind::EmailChangeNew]).await.unwrap();
+    assert_eq!(found.iter().map(|token| token.id).collect::<Vec<_>>(), [newer.id, older.id]);
+    assert_eq!(tx.one_time_tokens().find_by_contact("ada@example.com", &KINDS).await.unwrap().len(), 3);
+    assert_eq!(tx.one_time_tokens().find_by_contact("ada@example.com", &[]).await.unwrap(), []);
+    assert_eq!(tx.one_time_tokens().find_by_contact("Ada@example.com", &KINDS).await.unwrap(), []);
+}
+
+async fn rows_of_older_versions_have_one_hash(f: Fixture) {
+    let store = f.tenant();
+    let user = f.user(&store, "ada@example.com").await;
+    let mut tx = store.begin().await.unwrap();
+    tx.one_time_tokens().put(token(&f, user, TokenKind::Recovery, "hash"), t(3)).await.unwrap();
+    tx.commit().await.unwrap();
+    f.write("update auth.one_time_tokens set code_hash = null").await;
+    let mut tx = store.begin().await.unwrap();
+    let found = tx.one_time_tokens().find_by_hash("hash", &KINDS).await.unwrap().unwrap();
+    assert_eq!((found.hash.as_str(), found.code_hash), ("hash", None));
 }

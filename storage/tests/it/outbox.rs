@@ -11,6 +11,7 @@ on_both! {
     a_lease_keeps_a_message_until_it_ends
     a_message_is_put_back_buried_or_finished
     only_committed_messages_are_seen
+    projects_are_passed_over
 }
 
 async fn put(f: &Fixture, store: &TenantStore, hour: i64) -> Uuid {
@@ -92,4 +93,19 @@ async fn only_committed_messages_are_seen(f: Fixture) {
     drop(tx);
     assert!(claim(&f.database, 9, 9).await.is_empty());
     assert_eq!(f.database.outbox_depth().await.unwrap(), OutboxDepth::default());
+}
+
+async fn projects_are_passed_over(f: Fixture) {
+    let (one, other) = (f.tenant(), f.tenant());
+    let older = put(&f, &one, 1).await;
+    let newer = put(&f, &other, 2).await;
+    let except = async |projects: &[&TenantStore]| -> Vec<Uuid> {
+        let projects: Vec<_> = projects.iter().map(|store| store.instance()).collect();
+        let rows = f.database.claim_outbox_except(t(3), t(3), 9, &projects).await.unwrap();
+        rows.into_iter().map(|row| row.id).collect()
+    };
+    assert_eq!(except(&[&one]).await, [newer]);
+    assert_eq!(except(&[&other]).await, [older]);
+    assert!(except(&[&one, &other]).await.is_empty());
+    assert_eq!(except(&[]).await, [older, newer]);
 }

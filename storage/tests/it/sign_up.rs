@@ -7,6 +7,7 @@ on_both! {
     signing_up_answers_what_a_read_then_finds
     an_account_without_a_session
     a_taken_address_leaves_nothing_behind
+    a_taken_id_is_nobodys_answer
     of_many_sign_ups_of_one_address_one_wins
 }
 
@@ -45,6 +46,21 @@ async fn an_account_without_a_session(f: Fixture) {
     assert_eq!((made.session, made.user.last_sign_in_at, made.user.is_anonymous), (None, None, true));
     assert_eq!(store.find_user(id).await.unwrap(), Some(made.user));
     assert_eq!(store.find_password(id).await.unwrap(), None);
+}
+
+async fn a_taken_id_is_nobodys_answer(f: Fixture) {
+    let store = f.tenant();
+    let first = f.user(&store, "ada@example.com").await;
+    for session in [true, false] {
+        let mut taken = sign_up(&f, NewUser { id: first, ..f.new_user("bob@example.com") });
+        if !session {
+            taken.session = None;
+        }
+        assert!(matches!(store.sign_up(taken).await, Err(StoreError::Conflict)));
+    }
+    let bare = SignUp { identities: vec![], session: None, ..sign_up(&f, NewUser { id: first, ..f.new_user("") }) };
+    assert!(matches!(store.sign_up(bare).await, Err(StoreError::Conflict)));
+    assert_eq!(f.count("auth.users").await, 1);
 }
 
 async fn a_taken_address_leaves_nothing_behind(f: Fixture) {

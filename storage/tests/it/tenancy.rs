@@ -1,12 +1,13 @@
 //! Nothing of one project can be seen or changed through another.
 
+use domain::audit_log::Scope;
 use domain::contact::Contact;
 use domain::ids::{SessionId, UserId};
 use domain::pkce::Method;
 use domain::user::Metadata;
 use storage::{
-    EndSessions, ListUsers, NewFlowState, NewOneTimeToken, OpenSession, RotateSession, SoftDelete, StoreError,
-    TenantStore, TokenKind, UserChanges, Which,
+    EndSessions, ListAudit, ListUsers, ListUsersAfter, NewFlowState, NewOneTimeToken, OpenSession, RotateSession,
+    SoftDelete, StoreError, TenantStore, TokenKind, UserChanges, Which,
 };
 use uuid::Uuid;
 
@@ -54,8 +55,10 @@ async fn plant(f: &Fixture) -> Planted {
     };
     tx.flow_states().insert(flow.clone()).await.unwrap();
     tx.flow_states().issue_code(flow.id, "code", t(1)).await.unwrap();
-    let changes = UserChanges { phone: Some(Some("49".to_owned())), ..UserChanges::default() };
+    let (phone, phone_change) = (Some(Some("49".to_owned())), Some("50".to_owned()));
+    let changes = UserChanges { phone, phone_change, ..UserChanges::default() };
     tx.users().update(user, changes, t(1)).await.unwrap();
+    tx.audit().insert(f.audit("login")).await.unwrap();
     tx.commit().await.unwrap();
     Planted { owner, user, session, token, one_time: one_time.id, flow: flow.id }
 }
@@ -94,12 +97,26 @@ async fn nothing_is_seen_from_another_project(f: Fixture) {
     let all =
         ListUsers { aud: "authenticated".to_owned(), filter: String::new(), ascending: true, limit: 9, offset: 0 };
     assert_eq!(stranger.list_users(all).await.unwrap(), (vec![], 0));
+    for filter in [String::new(), "ada".to_owned()] {
+        let (aud, ascending, limit) = ("authenticated".to_owned(), true, 9);
+        let page = ListUsersAfter { aud, filter, ascending, limit, after: None };
+        assert_eq!(planted.owner.list_users_after(page.clone()).await.unwrap().len(), 1);
+        assert_eq!(stranger.list_users_after(page).await.unwrap(), []);
+    }
+    for search in [None, Some((Scope::Action, "login".to_owned()))] {
+        let page = ListAudit { search, limit: 9, offset: 0 };
+        assert_eq!(planted.owner.list_audit(page.clone()).await.unwrap().1, 1);
+        let (entries, total) = stranger.list_audit(page).await.unwrap();
+        assert_eq!((entries.len(), total), (0, 0));
+    }
 
     let mut tx = stranger.begin().await.unwrap();
     assert!(tx.users().lock(user).await.unwrap().is_none());
     assert!(tx.users().read(user).await.unwrap().is_none());
     assert!(tx.users().find_by_email("ada@example.com").await.unwrap().is_none());
     assert!(tx.users().find_by_phone("49").await.unwrap().is_none());
+    assert!(tx.users().find_by_phone_change("50").await.unwrap().is_empty());
+    assert!(tx.identities().find(user, "email").await.unwrap().is_none());
     assert!(tx.identities().list(user).await.unwrap().is_empty());
     assert!(tx.sessions().lock(session).await.unwrap().is_none());
     assert!(tx.sessions().read(session).await.unwrap().is_none());
@@ -107,6 +124,8 @@ async fn nothing_is_seen_from_another_project(f: Fixture) {
     assert!(tx.refresh_tokens().active(session).await.unwrap().is_none());
     assert!(tx.one_time_tokens().find_by_hash("hash", &[TokenKind::Recovery]).await.unwrap().is_none());
     assert!(tx.one_time_tokens().find_by_user(user, TokenKind::Recovery).await.unwrap().is_none());
+    let sent = tx.one_time_tokens().find_by_contact("ada@example.com", &[TokenKind::Recovery]).await.unwrap();
+    assert_eq!(sent, []);
     assert!(tx.flow_states().newest(user, "magiclink").await.unwrap().is_none());
     assert!(tx.flow_states().find_by_code("code").await.unwrap().is_none());
 }
@@ -126,6 +145,8 @@ async fn nothing_is_changed_from_another_project(f: Fixture) {
     let open =
         OpenSession { session: f.new_session(user), verified_hash: None, upgraded_hash: None, audit: None, now: t(2) };
     assert!(stranger.open_session(open).await.unwrap().is_none());
+    let promise = crate::promise_message::promise(&f, &before.user, "hash of a stranger");
+    assert!(!stranger.promise_message(promise).await.unwrap());
 
     let mut tx = stranger.begin().await.unwrap();
     assert!(!tx.users().update(user, UserChanges::default(), t(2)).await.unwrap());
@@ -142,6 +163,7 @@ async fn nothing_is_changed_from_another_project(f: Fixture) {
     assert!(tx.users().soft_delete(own, replacement).await.unwrap());
     assert!(!tx.identities().update_data(identity, &Metadata::new(), t(2)).await.unwrap());
     assert!(!tx.identities().delete(identity).await.unwrap());
+    assert_eq!(tx.identities().delete_others(user, f.new_identity(own, "x", "").id).await.unwrap(), 0);
     assert!(!tx.sessions().delete(session).await.unwrap());
     assert_eq!(tx.sessions().delete_all(user).await.unwrap(), []);
     assert_eq!(tx.sessions().delete_others(user, f.new_session(own).id).await.unwrap(), []);
@@ -153,6 +175,8 @@ async fn nothing_is_changed_from_another_project(f: Fixture) {
     assert!(!tx.one_time_tokens().consume(planted.one_time).await.unwrap());
     assert_eq!(tx.one_time_tokens().count_attempt(planted.one_time).await.unwrap(), 0);
     tx.one_time_tokens().clear(user).await.unwrap();
+    tx.one_time_tokens().clear_kinds(user, &[TokenKind::Recovery]).await.unwrap();
+    assert_eq!(tx.flow_states().delete_all(user).await.unwrap(), 0);
     assert!(!tx.flow_states().issue_code(planted.flow, "other", t(2)).await.unwrap());
     assert!(!tx.flow_states().consume(planted.flow).await.unwrap());
     tx.commit().await.unwrap();

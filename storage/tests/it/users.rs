@@ -1,7 +1,12 @@
+use domain::ids::UserId;
+use domain::pkce::Method;
 use domain::secret::Secret;
 use domain::user::User;
 use serde_json::json;
-use storage::{ListUsers, NewUser, SoftDelete, StoreError, TenantStore, TokenKind, UserChanges, UserTokens};
+use storage::{
+    ListUsers, ListUsersAfter, NewFlowState, NewUser, SoftDelete, StoreError, TenantStore, TokenKind, UserChanges,
+    UserTokens,
+};
 
 use crate::fixture::{Fixture, object, t};
 
@@ -16,6 +21,8 @@ on_both! {
     a_locked_user_shows_what_others_committed_while_waiting
     rows_of_other_programs_may_hold_null
     listing_pages_filters_and_counts
+    reading_on_after_a_user_misses_and_repeats_nobody
+    accounts_about_to_change_to_a_number_are_found
     dropping_a_transaction_rolls_back
 }
 
@@ -225,20 +232,66 @@ async fn deleting_takes_all_that_belongs_to_the_user(f: Fixture) {
     let store = f.tenant();
     let (id, _) = f.signed_in(&store, "ada@example.com").await;
     let (stays, _) = f.signed_in(&store, "bob@example.com").await;
+    plant_flow(&f, &store, id, "his code").await;
+    plant_flow(&f, &store, stays, "other code").await;
     let mut tx = store.begin().await.unwrap();
     assert!(tx.users().delete(id).await.unwrap());
     assert!(!tx.users().delete(id).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(store.find_user(id).await.unwrap(), None);
     assert!(store.find_user(stays).await.unwrap().is_some());
-    for table in ["auth.users", "auth.identities", "auth.sessions", "auth.mfa_amr_claims"] {
+    for table in ["auth.users", "auth.identities", "auth.sessions", "auth.mfa_amr_claims", "auth.flow_state"] {
         assert_eq!(f.count(table).await, 1, "{table}");
+    }
+}
+
+/// A flow that has given its code out.
+async fn plant_flow(f: &Fixture, store: &TenantStore, user: UserId, code: &str) {
+    let flow = NewFlowState {
+        id: f.id(),
+        user_id: Some(user),
+        challenge: Some((Method::S256, "challenge".to_owned())),
+        provider_type: "magiclink".to_owned(),
+        authentication_method: "magiclink".to_owned(),
+        referrer: None,
+        now: t(2),
+    };
+    let mut tx = store.begin().await.unwrap();
+    tx.flow_states().insert(flow.clone()).await.unwrap();
+    assert!(tx.flow_states().issue_code(flow.id, code, t(2)).await.unwrap());
+    tx.commit().await.unwrap();
+}
+
+/// A factor, a passkey with a ceremony that has begun, a recovery code.
+async fn plant_second_factors(f: &Fixture, store: &TenantStore, user: UserId) {
+    let whose = format!("{}, {}, {}", f.literal(store.instance().0), f.literal(f.id()), f.literal(user.0));
+    let at = "'2026-01-01T00:00:00.000000Z'";
+    let bytes = if f.is_postgres() { "'\\x01'" } else { "x'01'" };
+    let credential =
+        if f.is_postgres() { format!("'\\x{}'", user.0.simple()) } else { format!("x'{}'", user.0.simple()) };
+    for (table, columns, values) in [
+        ("mfa_factors", "factor_type, status, created_at, updated_at", format!("'totp', 'verified', {at}, {at}")),
+        (
+            "webauthn_credentials",
+            "credential_id, public_key, created_at, updated_at",
+            format!("{credential}, {bytes}, {at}, {at}"),
+        ),
+        (
+            "webauthn_challenges",
+            "challenge_type, session_data, created_at, expires_at",
+            format!("'registration', '{{}}', {at}, {at}"),
+        ),
+        ("mfa_recovery_codes", "code_hash, created_at", format!("'hash', {at}")),
+    ] {
+        f.write(&format!("insert into auth.{table} (instance_id, id, user_id, {columns}) values ({whose}, {values})"))
+            .await;
     }
 }
 
 async fn soft_deleting_leaves_an_unusable_row(f: Fixture) {
     let store = f.tenant();
     let (id, _) = f.signed_in(&store, "ada@example.com").await;
+    let (stays, _) = f.signed_in(&store, "bob@example.com").await;
     let identity = store.find_user(id).await.unwrap().unwrap().identities.remove(0).id;
     let mut tx = store.begin().await.unwrap();
     let token = storage::NewOneTimeToken {
@@ -246,9 +299,16 @@ async fn soft_deleting_leaves_an_unusable_row(f: Fixture) {
         user_id: id,
         kind: TokenKind::Recovery,
         hash: "hash".to_owned(),
+        code_hash: "code hash".to_owned(),
         relates_to: "ada@example.com".to_owned(),
     };
     tx.one_time_tokens().put(token, t(2)).await.unwrap();
+    tx.commit().await.unwrap();
+    for owner in [id, stays] {
+        plant_second_factors(&f, &store, owner).await;
+        plant_flow(&f, &store, owner, &format!("code of {owner}")).await;
+    }
+    let mut tx = store.begin().await.unwrap();
     let replacement = SoftDelete {
         email: "mail".to_owned(),
         phone: "phone".to_owned(),
@@ -270,7 +330,16 @@ async fn soft_deleting_leaves_an_unusable_row(f: Fixture) {
     assert!(user.app_metadata.is_empty() && user.user_metadata.is_empty());
     assert_eq!(user.identities[0].provider_id, "subject");
     assert!(user.identities[0].data.is_empty());
-    assert_eq!(f.count("auth.sessions").await + f.count("auth.one_time_tokens").await, 0);
+    let his =
+        ["sessions", "mfa_factors", "webauthn_credentials", "webauthn_challenges", "mfa_recovery_codes", "flow_state"];
+    for table in his {
+        assert_eq!(f.count(&format!("auth.{table}")).await, 1, "{table}: the neighbour's stays, his own goes");
+    }
+    assert_eq!(f.count("auth.one_time_tokens").await, 0);
+    let mut tx = store.begin().await.unwrap();
+    assert!(tx.flow_states().find_by_code(&format!("code of {id}")).await.unwrap().is_none());
+    assert!(tx.flow_states().find_by_code(&format!("code of {stays}")).await.unwrap().is_some());
+    drop(tx);
     f.user(&store, "ada@example.com").await;
 }
 
@@ -367,6 +436,64 @@ async fn listing_pages_filters_and_counts(f: Fixture) {
     let page = ListUsers { aud: "other".to_owned(), filter: String::new(), ascending: true, limit: 1, offset: 0 };
     let (users, total) = store.list_users(page).await.unwrap();
     assert_eq!((users[0].id, users[0].identities.len(), total), (other.id, 0, 1));
+}
+
+async fn reading_on_after_a_user_misses_and_repeats_nobody(f: Fixture) {
+    let store = f.tenant();
+    let mut made = Vec::new();
+    for n in 0..12 {
+        let mut user = f.new_user(&format!("user{n}@example.com"));
+        user.aud = if n == 11 { "other".to_owned() } else { user.aud };
+        user.user_metadata = object(json!({ "full_name": if n % 2 == 0 { "Even" } else { "Odd" } }));
+        let mut tx = store.begin().await.unwrap();
+        // Three at each instant: the id decides.
+        tx.users().insert(&user, t(n / 3)).await.unwrap();
+        tx.commit().await.unwrap();
+        if n != 11 {
+            made.push((t(n / 3), user.id, n % 2 == 0));
+        }
+    }
+    made.sort();
+    for (filter, ascending) in [("", true), ("", false), ("even", true), ("even", false)] {
+        let mut expected: Vec<_> =
+            made.iter().filter(|(_, _, even)| filter.is_empty() || *even).map(|one| one.1).collect();
+        if !ascending {
+            expected.reverse();
+        }
+        let mut seen = Vec::new();
+        let mut after = None;
+        loop {
+            let (aud, filter) = ("authenticated".to_owned(), filter.to_owned());
+            let page = ListUsersAfter { aud, filter, ascending, limit: 2, after };
+            let page = store.list_users_after(page).await.unwrap();
+            assert!(page.len() <= 2);
+            let Some(last) = page.last() else { break };
+            after = Some((last.created_at, last.id));
+            seen.extend(page.iter().map(|user| user.id));
+        }
+        assert_eq!(seen, expected, "{filter:?} {ascending}");
+    }
+}
+
+async fn accounts_about_to_change_to_a_number_are_found(f: Fixture) {
+    let store = f.tenant();
+    let mut expected = Vec::new();
+    for (hour, name, pending) in [(3, "ada", "49151"), (2, "bob", "49151"), (1, "carl", ""), (1, "dora", "49152")] {
+        let user = f.new_user(&format!("{name}@example.com"));
+        let mut tx = store.begin().await.unwrap();
+        tx.users().insert(&user, t(hour)).await.unwrap();
+        let changes = UserChanges { phone_change: Some(pending.to_owned()), ..UserChanges::default() };
+        tx.users().update(user.id, changes, t(hour)).await.unwrap();
+        tx.commit().await.unwrap();
+        if pending == "49151" {
+            expected.insert(0, user.id);
+        }
+    }
+    let mut tx = store.begin().await.unwrap();
+    let found = tx.users().find_by_phone_change("49151").await.unwrap();
+    assert_eq!(found.iter().map(|user| user.id).collect::<Vec<_>>(), expected);
+    assert_eq!(tx.users().find_by_phone_change("").await.unwrap(), []);
+    assert_eq!(tx.users().find_by_phone_change("1").await.unwrap(), []);
 }
 
 async fn dropping_a_transaction_rolls_back(f: Fixture) {

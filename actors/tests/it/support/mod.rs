@@ -18,9 +18,13 @@ use domain::entropy::Entropy;
 use domain::ids::ProjectRef;
 use domain::request::Caller;
 use domain::time::{Clock, Timestamp};
-use flows::mail::{Deliver, Delivery};
+use flows::delivery::{Deliver, Delivery};
 use flows::management::{Management, ProjectUrls, Routes};
 use flows::{Databases, Services};
+use outbound::breaches::RecordingBreaches;
+use outbound::captcha::RecordingCaptcha;
+use outbound::hooks::RecordingHooks;
+use outbound::sms::RecordingSms;
 use storage::{ControlStore, Database, OutboxRow, Placement};
 use tokio::time::Instant;
 
@@ -99,6 +103,10 @@ impl Gateway {
             cluster: Cluster::in_process(),
             master_key: Arc::clone(&master_key),
             outbox: runtime.outbox(),
+            hooks: Arc::new(RecordingHooks::new()),
+            sms: Arc::new(RecordingSms::new()),
+            captcha: Arc::new(RecordingCaptcha::new()),
+            breaches: Arc::new(RecordingBreaches::new()),
         });
         let source = Arc::new(FakeSource::new(database.clone()));
         let management = Management {
@@ -156,7 +164,7 @@ impl Gateway {
     }
 
     /// A document that comes from the snapshot.
-    pub(crate) async fn settings(&self, name: &str) -> Result<serde_json::Value, AskError> {
+    pub(crate) async fn settings(&self, name: &str) -> Result<domain::discovery::Answer, AskError> {
         self.ask(name, Document::Settings).await
     }
 }

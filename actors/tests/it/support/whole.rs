@@ -11,9 +11,13 @@ use crypto::seal::MasterKey;
 use domain::entropy::Entropy;
 use domain::request::Caller;
 use domain::time::Clock;
-use flows::mail::{Deliver, Delivery};
+use flows::delivery::{Deliver, Delivery};
 use flows::management::{Management, ProjectUrls, Routes};
 use flows::{ControlSource, Databases, Services};
+use outbound::breaches::RecordingBreaches;
+use outbound::captcha::RecordingCaptcha;
+use outbound::hooks::RecordingHooks;
+use outbound::sms::RecordingSms;
 use storage::{ControlStore, Database, OutboxRow, Placement};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -55,6 +59,10 @@ impl Whole {
             cluster: Cluster::in_process(),
             master_key: Arc::clone(&master_key),
             outbox: runtime.outbox(),
+            hooks: Arc::new(RecordingHooks::new()),
+            sms: Arc::new(RecordingSms::new()),
+            captcha: Arc::new(RecordingCaptcha::new()),
+            breaches: Arc::new(RecordingBreaches::new()),
         });
         let (databases, urls) = (Databases::new(database), ProjectUrls { external: "http://localhost".to_owned() });
         let source = ControlSource {

@@ -1,14 +1,16 @@
-// Renders the templates of rendered.json again, after templates were added there with an empty "rendered":
+// Renders the templates of rendered.json and text.json again, after templates were added there with an empty "rendered":
 //
-//	go run render.go && mv rendered.new.json rendered.json
+//	go run render.go && mv rendered.new.json rendered.json && mv text.new.json text.json
 package main
 
 import (
 	"encoding/json"
 	"html/template"
+	"io"
 	"log"
 	"os"
 	"strings"
+	plain "text/template"
 )
 
 type rendering struct {
@@ -26,13 +28,15 @@ func read(name string, into any) {
 	}
 }
 
-func main() {
-	var data map[string]any
+type executable interface {
+	Execute(io.Writer, any) error
+}
+
+func render(name string, data any, parse func(string) (executable, error)) {
 	var renderings []rendering
-	read("data.json", &data)
-	read("rendered.json", &renderings)
+	read(name+".json", &renderings)
 	for i := range renderings {
-		parsed, err := template.New("").Parse(renderings[i].Template)
+		parsed, err := parse(renderings[i].Template)
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -42,7 +46,7 @@ func main() {
 		}
 		renderings[i].Rendered = out.String()
 	}
-	file, err := os.Create("rendered.new.json")
+	file, err := os.Create(name + ".new.json")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -52,4 +56,12 @@ func main() {
 	if err := encoder.Encode(renderings); err != nil {
 		log.Fatal(err)
 	}
+}
+
+func main() {
+	var data map[string]any
+	read("data.json", &data)
+	render("rendered", data, func(text string) (executable, error) { return template.New("").Parse(text) })
+	code := map[string]any{"Code": "12<3 4>'5\"6&+"}
+	render("text", code, func(text string) (executable, error) { return plain.New("").Parse(text) })
 }

@@ -1,64 +1,8 @@
-//! Everything a project may refuse: one closed table of error code, status and message (`contract/core.md` §2.3).
-//! A refusal is an expected outcome and a value; a fault (a database that is away, a bug) is not in this table.
+//! The table: one row for each refusal, by the endpoint that gives it.
 
 use std::borrow::Cow;
 
-use crate::time::Timestamp;
-
-/// Why a password is weak (`contract/core.md` §5.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WeakReason {
-    /// Too short.
-    Length,
-    /// A required set of characters is missing.
-    Characters,
-    /// Known from a breach or a list of common passwords.
-    Pwned,
-}
-
-impl WeakReason {
-    /// The wire value.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Length => "length",
-            Self::Characters => "characters",
-            Self::Pwned => "pwned",
-        }
-    }
-}
-
-/// A password that does not meet the project's rules: one sentence per reason, and the reasons.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WeakPassword {
-    /// What the user reads.
-    pub message: String,
-    /// In the order of the sentences.
-    pub reasons: Vec<WeakReason>,
-}
-
-/// An error that a function of the project's own database raised.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DatabaseError {
-    /// SQLSTATE.
-    pub code: String,
-    /// The message.
-    pub message: String,
-    /// `detail`, empty when none.
-    pub detail: String,
-    /// `hint`, empty when none.
-    pub hint: String,
-}
-
-/// Status, error code and message of a refusal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wire {
-    /// HTTP status.
-    pub status: u16,
-    /// The contract's error code.
-    pub code: &'static str,
-    /// The contract's message.
-    pub message: Cow<'static, str>,
-}
+use super::{DatabaseError, WeakPassword, Wire};
 
 macro_rules! refusals {
     ($(
@@ -94,6 +38,14 @@ refusals! {
     UnreadableText => 400, "validation_failed" "Text must be valid UTF-8 without NUL characters";
     /// A per-client bucket is empty.
     OverRequestRateLimit => 429, "over_request_rate_limit" "Request rate limit reached";
+    /// As many attempts as allowed lie in the last window (`security/advisor.md` §1.10); holds the seconds to wait.
+    OverAttemptLimit(_wait: u64) => 429, "over_request_rate_limit" "Request rate limit reached";
+    /// The same for what sends mail.
+    OverEmailAttemptLimit(wait: u64) => 429, "over_email_send_rate_limit"
+        format!("For security purposes, you can only request this after {wait} seconds.");
+    /// The same for what sends an SMS.
+    OverSmsAttemptLimit(wait: u64) => 429, "over_sms_send_rate_limit"
+        format!("For security purposes, you can only request this after {wait} seconds.");
     /// The project's mail limit is reached.
     OverEmailSendRateLimit => 429, "over_email_send_rate_limit" "email rate limit exceeded";
     /// The project's SMS limit is reached.
@@ -134,6 +86,8 @@ refusals! {
     AudienceMismatch => 400, "validation_failed" "Token audience doesn't match request audience";
 
     // input
+    /// More characters than the schema holds; names the field.
+    TextTooLong(field: &'static str) => 400, "validation_failed" format!("{field} cannot be longer than 255 characters");
     /// An empty address.
     EmailRequired => 400, "validation_failed" "An email address is required";
     /// More than 255 bytes.
@@ -191,6 +145,8 @@ refusals! {
     SmsProviderMissing => 500, "unexpected_failure" "Unable to get SMS provider";
     /// The account vanished while it was signed up for.
     SignupConflict => 500, "unexpected_failure" "Database error saving new user";
+    /// An anonymous account could not be made, whatever the reason (`contract/core.md` §12.4).
+    AnonymousFailed => 500, "unexpected_failure" "Database error creating anonymous user";
 
     // sign-in
     /// No such grant.
@@ -232,6 +188,8 @@ refusals! {
     SessionExpiredNewerLogin => 400, "session_expired" "Invalid Refresh Token: Session Expired (Revoked by Newer Login)";
     /// A token that was used before.
     RefreshTokenAlreadyUsed => 400, "refresh_token_already_used" "Invalid Refresh Token: Already Used";
+    /// The same, and its session has ended for that; the answer's header says so (`contract/core.md` §10.7).
+    RefreshSessionEnded => 400, "refresh_token_already_used" "Invalid Refresh Token: Already Used";
     /// A counter that was never issued.
     RefreshTokenNotIssued => 400, "validation_failed" "Invalid Refresh Token: Not Issued By This Server";
     /// The row stayed locked for too long.
@@ -299,6 +257,11 @@ refusals! {
     /// clients see the database's words where the contract lets them (`contract/core.md` §2.1).
     HookRaised(_raised: DatabaseError, uri: String) => 500, "unexpected_failure"
         format!("Error running hook URI: {uri}");
+    /// The custom-access-token hook gave no claims.
+    HookClaimsMissing => 500, "unexpected_failure" "output claims field is missing";
+    /// The claims of the custom-access-token hook are not those of an access token; holds one line for each problem.
+    HookClaimsInvalid(problems: Vec<String>) => 500, "unexpected_failure"
+        format!("output claims do not conform to the expected schema: \n{}", lines(problems));
     /// The password-verification hook said no; holds its words.
     PasswordAttemptRejected(message: String) => 400, "invalid_credentials" message.clone();
     /// Called when an account was made, and failed.
@@ -327,6 +290,8 @@ refusals! {
     LinkFlowNotFound => 400, "flow_state_not_found"
         "No associated flow state found. 422: No valid flow state found for user.";
 
+    /// Something broke while a link was followed: where it leads, the app is told so much.
+    LinkFailed => 500, "unexpected_failure" "Unexpected failure, please check server logs for more information";
     /// A link of a recovery alone, without the new password.
     RecoveryNeedsPassword => 422, "validation_failed" "Password recovery requires a new password";
     /// The change could not be completed: the address was taken meanwhile.
@@ -428,24 +393,15 @@ refusals! {
         "Enable secure email change to generate link for current email";
     /// No such scope, or no colon; holds the query.
     AuditQuery(query: String) => 400, "validation_failed" format!("Invalid query scope: {query}");
+    /// No token to look at.
+    IntrospectionToken => 400, "validation_failed" "Introspection requires a token";
 
     // discovery
     /// The OAuth server is off.
     OauthServerDisabled => 404, "feature_disabled" "OAuth server is disabled";
 }
 
-impl Refusal {
-    /// The cool-down refusal at `now` for a message that went out at `sent_at`, if it stands (`contract/core.md` §3.3).
-    pub fn email_cool_down(sent_at: Option<Timestamp>, every_seconds: i64, now: Timestamp) -> Option<Self> {
-        let left = sent_at?.plus_seconds(every_seconds).since(now);
-        (left > chrono::TimeDelta::zero()).then(|| Self::EmailCoolDown(left.num_seconds()))
-    }
-
-    /// The same for an SMS.
-    pub fn sms_cool_down(sent_at: Option<Timestamp>, every_seconds: i64, now: Timestamp) -> Option<Self> {
-        match Self::email_cool_down(sent_at, every_seconds, now)? {
-            Self::EmailCoolDown(seconds) => Some(Self::SmsCoolDown(seconds)),
-            other => Some(other),
-        }
-    }
+/// One list item a line.
+fn lines(items: &[String]) -> String {
+    items.iter().map(|item| format!("- {item}\n")).collect()
 }

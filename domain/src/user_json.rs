@@ -1,15 +1,19 @@
-//! Users, identities and second factors (`contract/core.md` §7.1 to §7.3).
+//! Users, identities and second factors as JSON (`contract/core.md` §7.1 to §7.3), for answers of the API and for hooks.
 
-use domain::ids::{FactorId, IdentityId, UserId};
-use domain::time::Timestamp;
-use domain::user::{self, Metadata};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// A user object.
+use crate::ids::{FactorId, IdentityId, UserId};
+use crate::time::Timestamp;
+use crate::user::{self, Metadata};
+
+/// `0001-01-01T00:00:00Z`, which stands for no time at all.
+const YEAR_ONE: i64 = -62_135_596_800;
+
+/// A user object, keys in the contract's order.
 #[derive(Serialize)]
-pub(crate) struct User<'a> {
+pub struct User<'a> {
     id: UserId,
     aud: &'a str,
     role: &'a str,
@@ -40,7 +44,7 @@ pub(crate) struct User<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_sign_in_at: Option<Timestamp>,
     app_metadata: &'a Metadata,
-    user_metadata: &'a Metadata,
+    user_metadata: Option<&'a Metadata>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     factors: Vec<Factor<'a>>,
     identities: Option<Vec<Identity<'a>>>,
@@ -55,7 +59,7 @@ pub(crate) struct User<'a> {
 
 impl<'a> User<'a> {
     /// `user` as a client sees it.
-    pub(crate) fn of(user: &'a user::User) -> Self {
+    pub fn of(user: &'a user::User) -> Self {
         Self {
             id: user.id,
             aud: &user.aud,
@@ -75,7 +79,7 @@ impl<'a> User<'a> {
             reauthentication_sent_at: user.reauthentication_sent_at,
             last_sign_in_at: user.last_sign_in_at,
             app_metadata: &user.app_metadata,
-            user_metadata: &user.user_metadata,
+            user_metadata: Some(&user.user_metadata),
             factors: user.factors.iter().map(Factor::of).collect(),
             identities: Some(user.identities.iter().map(Identity::of).collect()),
             created_at: user.created_at,
@@ -87,19 +91,38 @@ impl<'a> User<'a> {
     }
 
     /// A user that this very request made: `confirmed_at` is computed by the database and shows from the next read on.
-    pub(crate) fn new(user: &'a user::User) -> Self {
+    pub fn new(user: &'a user::User) -> Self {
         Self { confirmed_at: None, ..Self::of(user) }
     }
 
+    /// As [`User::new`], of a user that was imported without metadata: the answer then shows none (`contract/core.md` §17.3).
+    pub fn without_metadata(user: &'a user::User) -> Self {
+        Self { user_metadata: None, ..Self::new(user) }
+    }
+
+    /// A user that a hook may still refuse (`contract/platform.md` §4.5): without role, identities, confirmations and times.
+    pub fn unborn(user: &'a user::User) -> Self {
+        Self {
+            role: "",
+            identities: Some(Vec::new()),
+            created_at: Timestamp::from_unix(YEAR_ONE),
+            updated_at: Timestamp::from_unix(YEAR_ONE),
+            email_confirmed_at: None,
+            phone_confirmed_at: None,
+            confirmed_at: None,
+            ..Self::of(user)
+        }
+    }
+
     /// An item of the admin's list, for which identities and factors are not loaded.
-    pub(crate) fn listed(user: &'a user::User) -> Self {
+    pub fn listed(user: &'a user::User) -> Self {
         Self { identities: None, factors: Vec::new(), ..Self::of(user) }
     }
 }
 
 /// An identity object. Its `id` is the provider's subject; the row's id is `identity_id`.
 #[derive(Serialize)]
-pub(crate) struct Identity<'a> {
+struct Identity<'a> {
     identity_id: IdentityId,
     id: &'a str,
     user_id: UserId,
@@ -132,7 +155,7 @@ impl<'a> Identity<'a> {
 
 /// A factor object.
 #[derive(Serialize)]
-pub(crate) struct Factor<'a> {
+struct Factor<'a> {
     id: FactorId,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -167,22 +190,37 @@ impl<'a> Factor<'a> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::output::json;
-    use crate::wire::examples;
+    use crate::fixtures::{at, factor, identity, user};
 
     fn text(user: &User<'_>) -> String {
-        String::from_utf8(json::encode(user).unwrap()).unwrap()
+        serde_json::to_string(user).unwrap()
     }
 
     #[test]
     fn a_plain_user() {
-        insta::assert_snapshot!(text(&User::of(&examples::user())), @r#"{"id":"11111111-2222-4333-8444-555555555555","aud":"authenticated","role":"authenticated","email":"a@b.co","email_confirmed_at":"2023-11-14T22:13:20Z","phone":"","confirmed_at":"2023-11-14T22:13:20Z","last_sign_in_at":"2023-11-14T22:13:20.12Z","app_metadata":{"provider":"email","providers":["email"]},"user_metadata":{"plan":"\u003cfree\u003e"},"identities":[{"identity_id":"22222222-2222-4333-8444-555555555555","id":"11111111-2222-4333-8444-555555555555","user_id":"11111111-2222-4333-8444-555555555555","identity_data":{"email":"A@b.co","sub":"11111111-2222-4333-8444-555555555555"},"provider":"email","last_sign_in_at":"2023-11-14T22:13:20Z","created_at":"2023-11-14T22:13:20Z","updated_at":"2023-11-14T22:13:20Z","email":"a@b.co"}],"created_at":"2023-11-14T22:13:20Z","updated_at":"2023-11-14T22:13:20Z","is_anonymous":false}"#);
+        let mut identity = identity("email", "subject");
+        identity.data = json!({"email": "A@b.co"}).as_object().unwrap().clone();
+        let user = user::User { identities: vec![identity], ..user() };
+        let at = at(0).to_wire();
+        let expected = format!(
+            "{{\"id\":\"{id}\",\"aud\":\"authenticated\",\"role\":\"authenticated\",\"email\":\"a@b.co\",\
+             \"email_confirmed_at\":\"{at}\",\"phone\":\"\",\"confirmed_at\":\"{at}\",\"app_metadata\":{{}},\
+             \"user_metadata\":{{}},\"identities\":[{{\"identity_id\":\"{identity_id}\",\"id\":\"subject\",\
+             \"user_id\":\"{id}\",\"identity_data\":{{\"email\":\"A@b.co\"}},\"provider\":\"email\",\
+             \"created_at\":\"{at}\",\"updated_at\":\"{at}\",\"email\":\"a@b.co\"}}],\"created_at\":\"{at}\",\
+             \"updated_at\":\"{at}\",\"is_anonymous\":false}}",
+            id = user.id,
+            identity_id = user.identities[0].id,
+        );
+        assert_eq!(text(&User::of(&user)), expected);
     }
 
     #[test]
     fn every_optional_key_has_its_place() {
-        let at = Some(examples::at());
+        let at = Some(at(0));
         let user = user::User {
             phone: Some("15550000001".to_owned()),
             phone_confirmed_at: at,
@@ -194,14 +232,12 @@ mod tests {
             phone_change: "15550000002".to_owned(),
             phone_change_sent_at: at,
             reauthentication_sent_at: at,
+            last_sign_in_at: at,
             banned_until: at,
             deleted_at: at,
-            factors: vec![examples::factor()],
-            ..examples::user()
+            factors: vec![factor(false)],
+            ..user()
         };
-        let shown: serde_json::Value = serde_json::from_str(&text(&User::of(&user))).unwrap();
-        assert_eq!(shown["new_email"], "new@b.co");
-        assert_eq!(shown["factors"][0]["last_challenged_at"], serde_json::Value::Null);
         let order = [
             "id",
             "aud",
@@ -230,26 +266,42 @@ mod tests {
             "deleted_at",
             "is_anonymous",
         ];
-        let user = User { factors: Vec::new(), identities: None, ..User::of(&user) };
-        let text = text(&user);
-        let places: Vec<_> = order
-            .iter()
-            .filter(|key| **key != "factors")
-            .map(|key| text.find(&format!("\"{key}\":")).unwrap())
-            .collect();
+        let shown: serde_json::Map<String, Value> = serde_json::from_str(&text(&User::of(&user))).unwrap();
+        assert_eq!(shown["new_email"], "new@b.co");
+        assert_eq!(shown["factors"][0]["last_challenged_at"], Value::Null);
+        assert_eq!(shown.len(), order.len());
+        let text = text(&User { factors: Vec::new(), ..User::of(&user) });
+        let flat = order.iter().filter(|key| **key != "factors");
+        let places: Vec<_> = flat.map(|key| text.find(&format!("\"{key}\":")).unwrap()).collect();
         assert!(places.is_sorted(), "{text}");
     }
 
     #[test]
     fn a_new_user_has_no_confirmed_at_and_a_listed_one_no_identities() {
-        assert!(!text(&User::new(&examples::user())).contains("\"confirmed_at\""));
-        let listed = text(&User::listed(&examples::user()));
+        assert!(!text(&User::new(&user())).contains("\"confirmed_at\""));
+        let listed = text(&User::listed(&user()));
         assert!(listed.contains("\"identities\":null") && !listed.contains("factors"), "{listed}");
     }
 
     #[test]
+    fn a_user_before_its_creation_has_neither_role_nor_identities_nor_times() {
+        let mut user = user();
+        user.identities = vec![identity("email", "subject")];
+        let shown = json!(User::unborn(&user));
+        assert_eq!((&shown["role"], &shown["identities"]), (&json!(""), &json!([])));
+        assert_eq!([&shown["created_at"], &shown["updated_at"]], ["0001-01-01T00:00:00Z"; 2]);
+        assert_eq!([shown.get("confirmed_at"), shown.get("email_confirmed_at")], [None; 2]);
+        assert_eq!(shown["id"], json!(user.id));
+    }
+
+    #[test]
     fn a_factor() {
-        let factor = String::from_utf8(json::encode(&Factor::of(&examples::factor())).unwrap()).unwrap();
-        insta::assert_snapshot!(factor, @r#"{"id":"44444444-2222-4333-8444-555555555555","created_at":"2023-11-14T22:13:20Z","updated_at":"2023-11-14T22:13:20Z","status":"unverified","friendly_name":"one","factor_type":"totp","phone":"","last_challenged_at":null}"#);
+        let at = at(0).to_wire();
+        let expected = format!(
+            "{{\"id\":\"{}\",\"created_at\":\"{at}\",\"updated_at\":\"{at}\",\"status\":\"unverified\",\
+             \"factor_type\":\"totp\",\"phone\":\"\",\"last_challenged_at\":null}}",
+            factor(false).id,
+        );
+        assert_eq!(serde_json::to_string(&Factor::of(&factor(false))).unwrap(), expected);
     }
 }
