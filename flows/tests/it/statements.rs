@@ -105,7 +105,7 @@ async fn requests_about_codes_and_accounts_keep_their_budget() {
     let answer = within(
         "generate_link",
         200,
-        6,
+        7,
         counted(&app, admin("/admin/generate_link", json!({ "type": "magiclink", "email": "a@example.com" }))).await,
     );
     let made = answer.json();
