@@ -23,7 +23,7 @@ pub async fn admin_list_users(ctx: &Context, request: List) -> Result<Listing> {
     authenticate::admin(ctx, &request.bearer).await?;
     let page = Page::parse(request.page.as_deref(), request.per_page.as_deref())?;
     let ascending = admin_users::sort_ascending(&request.sort)?;
-    let aud = ctx.caller.audience.clone().unwrap_or_else(|| ctx.audience().to_owned());
+    let aud = ctx.asked_audience().to_owned();
     let (store, filter) = (ctx.store(), request.filter);
     let users = match request.stretch {
         None => {
@@ -55,10 +55,9 @@ pub async fn admin_create_user(ctx: &Context, request: Create) -> Result<User> {
     if attributes.email.is_empty() && attributes.phone.is_empty() {
         return Err(Refusal::AdminContactRequired.into());
     }
-    let aud = match (attributes.aud.as_str(), ctx.caller.audience.as_deref()) {
-        ("", Some(header)) => header.to_owned(),
-        ("", None) => ctx.audience().to_owned(),
-        (given, _) => given.to_owned(),
+    let aud = match attributes.aud.as_str() {
+        "" => ctx.asked_audience().to_owned(),
+        given => given.to_owned(),
     };
     attributes.aud.clone_from(&aud);
     let mut contacts = Vec::new();

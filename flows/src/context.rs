@@ -141,9 +141,14 @@ impl Context {
         &*self.services.entropy
     }
 
-    /// The audience of public requests: the project's (`contract/core.md` §8.6; the header never chooses it).
+    /// The audience of new accounts: the project's (`contract/core.md` §8.6; the header never chooses it).
     pub fn audience(&self) -> &str {
         &self.policy().jwt_aud
+    }
+
+    /// The audience accounts are looked up in: the one the request names, else the project's (`contract/core.md` §8.6).
+    pub fn asked_audience(&self) -> &str {
+        self.caller.audience.as_deref().unwrap_or(self.audience())
     }
 
     /// The hash of `password` with today's parameters, computed in the pool.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::invite::{self, audience, new_account};
+use crate::invite::{self, new_account};
 use crate::message::{self, Prepared, Unsent};
 use crate::new_user::{self, Account};
 use crate::user_update::taken;
@@ -25,7 +25,7 @@ pub async fn generate_link(ctx: &Context, request: Request) -> Result<Link> {
     let redirect_to = redirect::allowed(&request.redirect_to, ctx.policy());
     let redirect_to = redirect_to.unwrap_or_else(|| message::redirect_target(ctx));
     let contact = Contact::Email(email.clone());
-    let found = ctx.store().find_credentials(&contact, &audience(ctx)).await?.map(|found| found.user);
+    let found = ctx.store().find_credentials(&contact, ctx.asked_audience()).await?.map(|found| found.user);
     let kind = decide(&request.kind, found.as_ref(), ctx.policy())?;
     match found {
         Some(user) => {

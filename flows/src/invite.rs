@@ -19,7 +19,7 @@ use crate::{audit, authenticate, hooks};
 pub async fn invite(ctx: &Context, request: Request) -> Result<User> {
     let role = authenticate::admin(ctx, &request.bearer).await?;
     let contact = Contact::Email(email::validate(&request.email)?);
-    let user = match ctx.store().find_credentials(&contact, &audience(ctx)).await? {
+    let user = match ctx.store().find_credentials(&contact, ctx.asked_audience()).await? {
         Some(found) if found.user.email_confirmed_at.is_some() => return Err(Refusal::InviteEmailExists.into()),
         Some(found) => again(ctx, &role, found.user).await?,
         None => {
@@ -32,15 +32,10 @@ pub async fn invite(ctx: &Context, request: Request) -> Result<User> {
     Ok(user)
 }
 
-/// The audience an administrator's request is about (`contract/core.md` §8.6).
-pub(crate) fn audience(ctx: &Context) -> String {
-    ctx.caller.audience.clone().unwrap_or_else(|| ctx.audience().to_owned())
-}
-
 /// An invited account: without password.
 pub(crate) fn new_account(ctx: &Context, email: &str, data: &Metadata) -> Account {
     let mut account = new_user::by_invitation(ctx, email, data, None);
-    account.user.aud = audience(ctx);
+    account.user.aud = ctx.asked_audience().to_owned();
     account
 }
 

@@ -20,7 +20,7 @@ pub async fn recover(ctx: &Context, request: Request) -> Result<()> {
     let contact = Contact::Email(email);
     limits::attempt(ctx, Attempt::Recovery(&contact)).await?;
     discretion::cool_down(ctx, &contact).await?;
-    let found = ctx.store().find_account(&contact, ctx.audience()).await?;
+    let found = ctx.store().find_account(&contact, ctx.asked_audience()).await?;
     match found.filter(|found| found.user.email.is_some()) {
         Some(found) => discretion::quiet(ctx, send(ctx, Kind::Recovery, &found.user, challenge.as_ref()).await),
         None => discretion::pretend(ctx, Kind::Recovery, &contact).await,

@@ -22,7 +22,7 @@ pub async fn resend(ctx: &Context, request: Request) -> Result<Sent> {
     let wish = check(&request, ctx.policy())?;
     limits::attempt(ctx, Attempt::Resend(&wish.contact)).await?;
     discretion::cool_down(ctx, &wish.contact).await?;
-    let found = ctx.store().find_account(&wish.contact, ctx.audience()).await?;
+    let found = ctx.store().find_account(&wish.contact, ctx.asked_audience()).await?;
     match found.filter(|found| wish.kind.is_awaited(&found.user)) {
         Some(found) => discretion::quiet(ctx, send(ctx, &wish, &found.user).await),
         None => {

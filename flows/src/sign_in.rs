@@ -66,7 +66,7 @@ async fn by_password(ctx: &Context, contact: &Contact, password: &Secret<String>
 /// The account that `contact` and `password` prove, and its hash. With enumeration protection nothing but a right password
 /// tells a banned or unconfirmed account from one that does not exist (`security/advisor.md` §1.11).
 async fn proven(ctx: &Context, contact: &Contact, password: &Secret<String>) -> Result<(User, Secret<String>)> {
-    let found = ctx.store().find_credentials(contact, ctx.audience()).await?;
+    let found = ctx.store().find_credentials(contact, ctx.asked_audience()).await?;
     let Some((user, stored)) = with_password(found) else {
         // The same work as for a known account: the answer must not tell by its time.
         let dummy = Secret::new(password::dummy_hash().to_owned());

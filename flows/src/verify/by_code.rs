@@ -3,7 +3,6 @@
 
 use async_trait::async_trait;
 use crypto::digest::constant_time_eq;
-use domain::bearer::{Claims, request_audience};
 use domain::config::SmsProvider;
 use domain::contact::Contact;
 use domain::hook::Point;
@@ -38,7 +37,7 @@ pub(super) async fn verify(
     }
     let kind = parsed.filter(|kind| kind.is_by_sms() == by_sms).ok_or(Refusal::CodeExpired)?;
     let (Contact::Email(contact) | Contact::Phone(contact)) = contact;
-    let audience = request_audience(ctx.caller.audience.as_deref(), &Claims::new(), ctx.policy());
+    let audience = ctx.asked_audience().to_owned();
     let mut proving = ByCode { kind, contact, audience, code, says: Says::Rows, password };
     if by_sms {
         proving.says = proving.ask_phone(ctx).await?;
@@ -51,7 +50,7 @@ async fn unknown_kind(ctx: &Context, email: &str) -> Result<Refusal> {
     if discretion::is_on(ctx) {
         return Ok(Refusal::CodeExpired);
     }
-    let audience = request_audience(ctx.caller.audience.as_deref(), &Claims::new(), ctx.policy());
+    let audience = ctx.asked_audience();
     let mut tx = ctx.store().begin().await?;
     let known = tx.users().find_by_email(email).await?;
     let banned = known.is_some_and(|user| user.aud == audience && user.is_banned(ctx.now));

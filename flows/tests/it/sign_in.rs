@@ -191,3 +191,13 @@ async fn limited(app: TestApp) {
         grant(&there, "confirmed", "correct horse").await.expect(200);
     }
 }
+
+on_both!(the_named_audience_narrows_look_ups, the_named_audience_narrows_look_ups_on_postgres, audience);
+async fn audience(app: TestApp) {
+    let project = app.project("audience", json!({})).await;
+    project.sign_up("a@example.com").await;
+    let body = json!({ "email": "a@example.com", "password": "correct horse" });
+    let ask = |aud: &str| project.post("/token?grant_type=password", body.clone()).header("x-jwt-aud", aud);
+    ask("authenticated").send().await.expect(200);
+    assert_eq!(ask("elsewhere").send().await.expect(400).error_code(), "invalid_credentials");
+}
