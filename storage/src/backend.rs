@@ -58,6 +58,8 @@ pub(crate) enum Search {
     ByValue,
     /// Through the rows in the order in which they are wanted, until there are enough.
     InOrder,
+    /// All of them in an index that has what is needed, although the rows lie in its order: they are five times as large.
+    Count,
 }
 
 impl Backend {
@@ -99,6 +101,13 @@ impl Backend {
         Ok(Work { inner, statements: self.statements.clone() })
     }
 
+    /// A transaction that removes some rows of many: it finds them one by one.
+    pub(crate) async fn begin_sweep(&self) -> Result<Work> {
+        let Pools::Postgres(pool) = &self.pools else { return self.begin().await };
+        let inner = Inner::Postgres(retried!(self, pool.begin_with("begin; set local random_page_cost = 1.1"))?);
+        Ok(Work { inner, statements: self.statements.clone() })
+    }
+
     /// A transaction that only reads, and sees one moment throughout.
     pub(crate) async fn begin_read(&self) -> Result<Work> {
         let inner = match &self.pools {
@@ -117,6 +126,7 @@ impl Backend {
             Search::ByValue => {
                 "begin isolation level repeatable read read only; set local plan_cache_mode = force_custom_plan"
             }
+            Search::Count => "begin isolation level repeatable read read only; set local random_page_cost = 1.1",
             Search::InOrder => "begin isolation level repeatable read read only; set local enable_sort = off",
         };
         let inner = Inner::Postgres(retried!(self, pool.begin_with(begin))?);
@@ -186,8 +196,6 @@ async fn postgres(url: &str, max_connections: u32) -> Result<Pools> {
             // Every statement finds its rows by key. A plan made while a table was new and empty would read all of it, and
             // is kept for as long as nobody analyses the table.
             ("enable_seqscan", "off"),
-            // An index that has it all is read although the rows lie in its order: they are five times as large.
-            ("random_page_cost", "1.1"),
             // One plan serves every caller; to plan the hot statements anew would cost more than to run them.
             ("plan_cache_mode", "force_generic_plan"),
             ("jit", "off"),

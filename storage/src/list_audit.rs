@@ -104,8 +104,11 @@ impl TenantStore {
         let offset = i64::try_from(list.offset).unwrap_or(i64::MAX);
         let (rows, (total,)) = match &list.search {
             None => {
-                let total = fetch_now!(backend, fetch_one, (i64,), COUNT, instance)?;
-                (fetch_now!(backend, fetch_all, Row, NEWEST, instance, limit, offset)?, total)
+                let mut work = backend.begin_search(Search::Count).await?;
+                let total = fetch!(&mut work, fetch_one, (i64,), COUNT, instance)?;
+                let rows = fetch!(&mut work, fetch_all, Row, NEWEST, instance, limit, offset)?;
+                work.commit().await?;
+                (rows, total)
             }
             Some((scope, text)) => {
                 let (scope, like) = (word(*scope), format!("%{text}%"));

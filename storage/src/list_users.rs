@@ -178,9 +178,12 @@ impl TenantStore {
         let (instance, aud) = (self.instance.0, &list.aud);
         let (limit, offset) = (number(list.limit), number(list.offset));
         let (rows, (total,)) = if list.filter.is_empty() {
-            let total = fetch_now!(self.backend(), fetch_one, (i64,), COUNT, instance, aud)?;
             let page = if list.ascending { OLDEST } else { NEWEST };
-            (fetch_now!(self.backend(), fetch_all, BareUserRow, page, instance, aud, limit, offset)?, total)
+            let mut work = self.backend().begin_search(Search::Count).await?;
+            let total = fetch!(&mut work, fetch_one, (i64,), COUNT, instance, aud)?;
+            let rows = fetch!(&mut work, fetch_all, BareUserRow, page, instance, aud, limit, offset)?;
+            work.commit().await?;
+            (rows, total)
         } else {
             let (like, glob) = patterns(&list.filter);
             let page = if list.ascending { OLDEST_MATCHING } else { NEWEST_MATCHING };

@@ -66,7 +66,9 @@ impl TenantStore {
         let mut gone = 0;
         for sql in ALL {
             loop {
-                let bitten = execute_now!(self.backend(), sql, self.instance.0, BITE)?;
+                let mut work = self.backend().begin_sweep().await?;
+                let bitten = execute!(&mut work, sql, self.instance.0, BITE)?;
+                work.commit().await?;
                 gone += bitten;
                 if bitten < BITE.unsigned_abs() {
                     break;

@@ -90,7 +90,7 @@ impl Database {
 
     /// Each kind in a transaction of its own, so that no request waits for all of them.
     async fn sweep_one(&self, sql: Sql, instances: &[Uuid], before: Timestamp, limit: u32) -> Result<u64> {
-        let mut work = self.backend.begin().await?;
+        let mut work = self.backend.begin_sweep().await?;
         let gone = delete(&mut work, sql, instances, At(before), i64::from(limit)).await?;
         work.commit().await?;
         Ok(gone)

@@ -46,7 +46,8 @@ async fn hot_requests_keep_their_budget() {
 }
 
 /// A gateway whose deliverer sleeps: what it does to the database is not what a request spends.
-async fn undisturbed() -> TestApp {
+/// A gateway whose outbox and janitor leave the statement counts alone.
+pub(crate) async fn undisturbed() -> TestApp {
     let placement = Arc::new(TestDatabase::postgres().await);
     let base = Setup::new(placement);
     let limits = Limits { outbox_sweep: Duration::from_secs(3600), ..base.limits.clone() };
@@ -120,7 +121,7 @@ async fn requests_about_codes_and_accounts_keep_their_budget() {
     let access = session["access_token"].as_str().unwrap();
     let data = json!({ "data": { "theme": "dark" } });
     within("update, data", 200, 8, counted(&app, project.ask(Method::PUT, "/user").bearer(access).json(&data)).await);
-    within("list users", 200, 2, counted(&app, project.get("/admin/users?page=1&per_page=50").bearer(key)).await);
+    within("list users", 200, 4, counted(&app, project.get("/admin/users?page=1&per_page=50").bearer(key)).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
