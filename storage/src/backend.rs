@@ -16,6 +16,8 @@ use crate::error::{Result, StoreError};
 
 /// How long a request waits for a connection, or for another writer.
 const WAIT: Duration = Duration::from_secs(2);
+/// How often a file is opened before it counts as away: the disk may stand still for a while under other people's writes.
+const OPENINGS: usize = 5;
 /// Connections that read a SQLite file at once.
 const SQLITE_READERS: u32 = 4;
 /// Statements a connection keeps prepared: more than this crate has.
@@ -248,8 +250,13 @@ async fn sqlite(file: &Path, schema: Schema, connections: u32, read_only: bool) 
                 }
                 Ok(())
             })
-        })
-        .connect_with(options)
-        .await?;
-    Ok(pool)
+        });
+    let mut left = OPENINGS;
+    loop {
+        left -= 1;
+        match pool.clone().connect_with(options.clone()).await {
+            Err(sqlx::Error::PoolTimedOut) if left > 0 => {}
+            opened => return Ok(opened?),
+        }
+    }
 }

@@ -5,15 +5,10 @@ use serde_json::{Value, json};
 use testkit::{Answer, TestApp, TestProject};
 
 use crate::both::on_both;
-use crate::letters::shielded;
-use crate::mails::{Received, confirming, take, type_code};
+use crate::letters::{mail, shielded};
+use crate::mails::{Received, confirming, type_code};
 
 const EMAIL: &str = "a@example.com";
-
-/// The newest mail to `email`.
-async fn mail(app: &TestApp, email: &str) -> Received {
-    take(app, email).await.pop().unwrap()
-}
 
 async fn follow(project: &TestProject, mail: &Received) -> Answer {
     let (_, path) = mail.link.split_once("/auth/v1").unwrap();

@@ -35,6 +35,7 @@ async fn updates(app: TestApp) {
     let before = [project.sign_in(ADDRESS).await, project.sign_in(ADDRESS).await];
     // A change of address that somebody began.
     put(&project, &before[0], json!({ "email": "thief@example.com" })).await.expect(200);
+    assert_eq!(mail(&app, ADDRESS).await.kind, "email_change");
     project.post("/recover", json!({ "email": ADDRESS })).send().await.expect(200);
     let letter = mail(&app, ADDRESS).await;
     let body = json!({ "type": "recovery", "token": letter.hash, "password": "battery staple" });

@@ -96,6 +96,7 @@ async fn kills(app: TestApp) {
     );
     put(&project, &session, json!({ "email": "new@example.com" })).await.expect(200);
     let pending = mail(&app, "new@example.com").await;
+    assert_eq!(mail(&app, ADDRESS).await.kind, "email_change");
     project.post("/recover", json!({ "email": ADDRESS })).send().await.expect(200);
     let recovery = mail(&app, ADDRESS).await;
     let changed = put(&project, &session, json!({ "password": "battery staple" })).await.expect(200).json();

@@ -106,6 +106,7 @@ async fn anew(app: TestApp) {
     let soon = put(&project, &session, json!({ "email": "third@example.com" })).await.expect(429);
     assert_eq!(soon.error_code(), "over_email_send_rate_limit");
     let first = mail(&app, NEW).await;
+    assert_eq!(mail(&app, OLD).await.kind, "email_change");
     let body = json!({ "type": "email_change", "email": NEW, "token": first.code });
     verify(&project, body.clone()).await.expect(200);
     app.clock.advance(2);

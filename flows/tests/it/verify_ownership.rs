@@ -45,6 +45,7 @@ async fn planted(app: TestApp) {
     let project = project(&app, json!({})).await;
     let body = json!({ "email": ADDRESS, "password": "correct horse" });
     let user = project.post("/signup", body).send().await.expect(200).json();
+    assert_eq!(mail(&app, ADDRESS).await.kind, "confirmation");
     app.clock.advance(2);
     plant(&app, &project, &user, false).await;
     app.clock.advance(2);
