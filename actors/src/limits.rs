@@ -92,7 +92,7 @@ impl Default for Limits {
             deliveries_per_project: 8,
             // With the pauses between them a little more than a day.
             delivery_attempts: 60,
-            delivery_lease: Duration::from_secs(120),
+            delivery_lease: Duration::from_secs(150),
             outbox_sweep: Duration::from_secs(15),
             changes_poll: Duration::from_secs(5),
             janitor_sweep: Duration::from_secs(300),

@@ -24,7 +24,7 @@ const FIRST_PAUSE: i64 = 5;
 const LONGEST_PAUSE: i64 = 1800;
 
 /// Time of its lease that a row must have left when its delivery begins: more than any delivery takes.
-const LEAST_LEASE: Duration = Duration::from_secs(60);
+const LEAST_LEASE: Duration = Duration::from_secs(75);
 
 /// A row in our hands.
 pub(super) struct Claimed {
