@@ -21,6 +21,13 @@ impl Contact {
         }
     }
 
+    /// The address or the number.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Email(contact) | Self::Phone(contact) => contact,
+        }
+    }
+
     /// The address, if it is one.
     pub fn email(&self) -> Option<&str> {
         match self {

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use cluster::Hit;
 use domain::contact::Contact;
 use domain::refusal::Refusal;
 use outbound::mails::Kind;
@@ -23,28 +22,20 @@ pub(crate) async fn cool_down(ctx: &Context, contact: &Contact) -> Result<()> {
     if !is_on(ctx) {
         return Ok(());
     }
-    let (text, every) = match contact {
-        Contact::Email(email) => (email, ctx.policy().smtp_max_frequency),
-        Contact::Phone(phone) => (phone, ctx.policy().sms.max_frequency),
+    let every = match contact {
+        Contact::Email(_) => ctx.policy().smtp_max_frequency,
+        Contact::Phone(_) => ctx.policy().sms.max_frequency,
     };
-    let key = format!("cool-down:{}", ctx.tenant.project_key.one_time_hash(text));
+    let key = limits::key_of(ctx, "cool-down", contact);
     let window = Duration::from_secs(u64::try_from(every).unwrap_or_default());
-    match ctx.services.cluster.counters.hit(ctx.tenant.project.id, &key, 1, window, ctx.now).await {
-        Ok(Hit::Counted { .. }) => Ok(()),
-        Ok(Hit::Refused { retry_after }) => {
-            let seconds = i64::try_from(retry_after.as_secs()).unwrap_or(i64::MAX);
-            Err(match contact {
-                Contact::Email(_) => Refusal::EmailCoolDown(seconds),
-                Contact::Phone(_) => Refusal::SmsCoolDown(seconds),
-            }
-            .into())
-        }
-        // The cool-down of the account itself is kept in the database.
-        Err(error) => {
-            tracing::debug!(%error, "shared counters are away");
-            Ok(())
-        }
+    // While the counts are away, the account's own cool-down is still kept in the database.
+    let Some(left) = limits::wait(ctx, &key, 1, window).await else { return Ok(()) };
+    let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
+    Err(match contact {
+        Contact::Email(_) => Refusal::EmailCoolDown(seconds),
+        Contact::Phone(_) => Refusal::SmsCoolDown(seconds),
     }
+    .into())
 }
 
 /// The answer to a request for a message where the account's own cool-down stands, or what should have sent it failed: for who

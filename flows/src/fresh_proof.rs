@@ -2,8 +2,6 @@
 //! project takes that instead (`security/advisor.md` §1.7).
 
 use crypto::digest::constant_time_eq;
-use domain::config::SmsProvider;
-use domain::hook::Point;
 use domain::project::Profile;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
@@ -16,7 +14,7 @@ use storage::TokenKind;
 use crate::authenticate::Authenticated;
 use crate::context::Context;
 use crate::error::Result;
-use crate::{hooks, one_time};
+use crate::{message, one_time};
 
 /// Demands a fresh proof where the project wants one and the session is not fresh itself. A right nonce is used up at once,
 /// whatever becomes of the request.
@@ -76,18 +74,10 @@ async fn consume(ctx: &Context, user: &User, nonce: &Secret<String>) -> Result<(
 
 /// Whether Twilio Verify, which made the code, says that it is right. False where the code is ours.
 async fn ask_provider(ctx: &Context, user: &User, nonce: &Secret<String>) -> Result<bool> {
-    let settings = &ctx.policy().sms;
     let (None, Some(phone)) = (&user.email, &user.phone) else { return Ok(false) };
-    let Some(provider @ SmsProvider::TwilioVerify { .. }) = &settings.provider else { return Ok(false) };
-    if hooks::is_on(ctx, Point::SendSms) || test_code(settings, phone, ctx.now).is_some() {
-        return Ok(false);
-    }
-    match ctx.services.sms.check(provider, phone, nonce).await {
-        Ok(true) => Ok(true),
-        Ok(false) => Err(Refusal::CodeExpired.into()),
-        Err(error) => {
-            tracing::warn!(%error, "the SMS provider could not check a code");
-            Err(Refusal::CodeExpired.into())
-        }
+    let Some(provider) = message::checker(ctx, phone) else { return Ok(false) };
+    match message::is_right(ctx, provider, phone, nonce).await? {
+        true => Ok(true),
+        false => Err(Refusal::CodeExpired.into()),
     }
 }

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::invite::{self, new_account};
 use crate::message::{self, Prepared, Unsent};
 use crate::new_user::{self, Account};
+use crate::one_time::Fresh;
 use crate::user_update::taken;
 use crate::{audit, authenticate, hooks, password_strength};
 
@@ -106,14 +107,7 @@ async fn for_new(
     let invited_at = (kind == Kind::Invite).then_some(ctx.now);
     let user = User { confirmation_sent_at: Some(ctx.now), invited_at, ..user };
     hooks::after_user_created(ctx, &user).await?;
-    Ok(Link {
-        user,
-        action_link: link,
-        email_otp: fresh.code,
-        hashed_token: fresh.link_token,
-        verification_type: kind.as_str().to_owned(),
-        redirect_to,
-    })
+    Ok(answer(kind, user, fresh, link, redirect_to))
 }
 
 async fn for_existing(
@@ -137,14 +131,18 @@ async fn for_existing(
     prepared.write(ctx, &mut tx, &locked).await?;
     let user = tx.users().read(user.id).await?.ok_or_else(|| Error::fault("a locked user is gone"))?;
     tx.commit().await?;
-    Ok(Link {
+    Ok(answer(kind, user, fresh, link, redirect_to))
+}
+
+fn answer(kind: Kind, user: User, fresh: Fresh, action_link: Secret<String>, redirect_to: String) -> Link {
+    Link {
         user,
-        action_link: link,
+        action_link,
         email_otp: fresh.code,
         hashed_token: fresh.link_token,
         verification_type: kind.as_str().to_owned(),
         redirect_to,
-    })
+    }
 }
 
 fn logged(ctx: &Context, prepared: Prepared, kind: Kind, role: &str, user: &User) -> Prepared {

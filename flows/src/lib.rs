@@ -21,6 +21,7 @@ mod new_user;
 mod notices;
 mod one_time;
 mod password_strength;
+mod passwordless;
 mod refresh_stored;
 mod settle;
 pub mod source;

@@ -83,11 +83,23 @@ pub(crate) async fn sms(ctx: &Context) -> Result<()> {
 }
 
 async fn per_hour(ctx: &Context, name: &str, limit: u32, refusal: Refusal) -> Result<()> {
-    let hit = ctx.services.cluster.counters.hit(ctx.tenant.project.id, name, limit, HOUR, ctx.now).await;
-    match known(hit) {
-        Some(Hit::Refused { .. }) => Err(refusal.into()),
-        _ => Ok(()),
+    match wait(ctx, name, limit, HOUR).await {
+        Some(_) => Err(refusal.into()),
+        None => Ok(()),
     }
+}
+
+/// Counts an event of `key`, of which `limit` may lie in `window`; how long to wait where it is one too many.
+pub(crate) async fn wait(ctx: &Context, key: &str, limit: u32, window: Duration) -> Option<Duration> {
+    match known(ctx.services.cluster.counters.hit(ctx.tenant.project.id, key, limit, window, ctx.now).await) {
+        Some(Hit::Refused { retry_after }) => Some(retry_after),
+        Some(Hit::Counted { .. }) | None => None,
+    }
+}
+
+/// What is counted for a contact: keyed, so that the store of the counts does not tell it.
+pub(crate) fn key_of(ctx: &Context, name: &str, contact: &Contact) -> String {
+    format!("{name}:{}", ctx.tenant.project_key.one_time_hash(contact.as_str()))
 }
 
 /// What is limited by the number of attempts; each has counts of its own.
@@ -118,12 +130,9 @@ impl Attempt<'_> {
         }
     }
 
-    /// What it is counted under; contacts keyed, so that the store of the counts does not tell them.
+    /// What it is counted under.
     fn key(self, ctx: &Context) -> Option<String> {
-        let of = |name: &str, contact: &Contact| {
-            let contact = contact.email().or(contact.phone()).unwrap_or_default();
-            Some(format!("{name}:{}", ctx.tenant.project_key.one_time_hash(contact)))
-        };
+        let of = |name: &str, contact: &Contact| Some(key_of(ctx, name, contact));
         match self {
             Self::SignUp => ctx.caller.counted.as_deref().map(|address| format!("sign-up:{}", network(address))),
             Self::SignIn(contact) => of("sign-in", contact),
@@ -157,10 +166,9 @@ pub(crate) async fn attempt(ctx: &Context, attempt: Attempt<'_>) -> Result<()> {
     }
     let Some(key) = attempt.key(ctx) else { return Ok(()) };
     let window = Duration::from_secs(u64::from(seconds));
-    let hit = ctx.services.cluster.counters.hit(ctx.tenant.project.id, &key, events, window, ctx.now).await;
-    match known(hit) {
-        Some(Hit::Refused { retry_after }) => Err(attempt.refusal(retry_after).into()),
-        _ => Ok(()),
+    match wait(ctx, &key, events, window).await {
+        Some(left) => Err(attempt.refusal(left).into()),
+        None => Ok(()),
     }
 }
 

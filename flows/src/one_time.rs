@@ -50,16 +50,14 @@ fn random_token(ctx: &Context) -> String {
 
 /// The row that recognises `fresh`: keyed hashes, nothing that could be used.
 pub(crate) fn row(ctx: &Context, user: UserId, kind: TokenKind, contact: &Contact, fresh: &Fresh) -> NewOneTimeToken {
-    let contact = match contact {
-        Contact::Email(contact) | Contact::Phone(contact) => contact,
-    };
+    let contact = contact.as_str();
     NewOneTimeToken {
         id: ctx.entropy().uuid(),
         user_id: user,
         kind,
         hash: stored(ctx, fresh.link_token.expose()),
         code_hash: code_hash(ctx, contact, fresh.code.expose()),
-        relates_to: contact.clone(),
+        relates_to: contact.to_owned(),
     }
 }
 

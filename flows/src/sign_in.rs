@@ -119,9 +119,8 @@ async fn note_failure(ctx: &Context, contact: &Contact, refusal: &Refusal) -> Re
     if !ctx.policy().audit_log_failures_enabled {
         return Ok(());
     }
-    let username = contact.email().or(contact.phone()).unwrap_or_default();
     let traits = json!({ "provider": contact.provider(), "reason": refusal.wire().code });
-    if let Some(entry) = ctx.audit(audit::by_stranger(username, audit::LOGIN_FAILED, traits)) {
+    if let Some(entry) = ctx.audit(audit::by_stranger(contact.as_str(), audit::LOGIN_FAILED, traits)) {
         let mut tx = ctx.store().begin().await?;
         tx.audit().insert(entry).await?;
         tx.commit().await?;

@@ -9,7 +9,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::database::Tx;
-use crate::error::{Result, StoreError};
+use crate::error::Result;
 use crate::rows::metadata;
 use crate::sql::same;
 use crate::values::At;
@@ -20,20 +20,6 @@ statements! {
              (instance_id, id, user_id, provider, provider_id, identity_data, last_sign_in_at, created_at, updated_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $8)"
     );
-    project PUT = same(
-        "insert into auth.identities
-             (instance_id, id, user_id, provider, provider_id, identity_data, last_sign_in_at, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
-         on conflict (instance_id, provider_id, provider) do update
-         set identity_data = excluded.identity_data, updated_at = excluded.updated_at,
-             last_sign_in_at = coalesce(excluded.last_sign_in_at, identities.last_sign_in_at)
-         where identities.user_id = excluded.user_id"
-    );
-    project FIND = same(
-        "select i.id, i.user_id, i.provider, i.provider_id, i.identity_data, i.last_sign_in_at, i.created_at, i.updated_at
-         from auth.identities as i where i.instance_id = $1 and i.user_id = $2 and i.provider = $3
-         order by i.created_at, i.id limit 1"
-    );
     project UPDATE_DATA = same(
         "update auth.identities as i set identity_data = $3, updated_at = $4 where i.instance_id = $1 and i.id = $2"
     );
@@ -42,9 +28,6 @@ statements! {
          from auth.identities as i where i.instance_id = $1 and i.user_id = $2 order by i.created_at, i.id"
     );
     project DELETE = same("delete from auth.identities as i where i.instance_id = $1 and i.id = $2");
-    project DELETE_OTHERS = same(
-        "delete from auth.identities as i where i.instance_id = $1 and i.user_id = $2 and i.id <> $3"
-    );
 }
 
 #[derive(FromRow)]
@@ -115,29 +98,6 @@ impl Identities<'_> {
         Ok(())
     }
 
-    /// Adds an identity, or replaces the claims of the one with this provider and subject. A subject of another account is a conflict.
-    pub async fn put(&mut self, identity: &NewIdentity, now: Timestamp) -> Result<()> {
-        let touched = execute!(
-            &mut self.tx.work,
-            PUT,
-            self.tx.instance.0,
-            identity.id.0,
-            identity.user_id.0,
-            &identity.provider,
-            &identity.provider_id,
-            Json(&identity.data),
-            identity.last_sign_in_at.map(At),
-            At(now),
-        )?;
-        if touched == 1 { Ok(()) } else { Err(StoreError::Conflict) }
-    }
-
-    /// The user's identity of this provider, the oldest if there are several.
-    pub async fn find(&mut self, user: UserId, provider: &str) -> Result<Option<Identity>> {
-        let row = fetch!(&mut self.tx.work, fetch_optional, Row, FIND, self.tx.instance.0, user.0, provider)?;
-        Ok(row.map(Identity::from))
-    }
-
     /// Replaces the claims. False when the identity is gone.
     pub async fn update_data(&mut self, id: IdentityId, data: &Metadata, now: Timestamp) -> Result<bool> {
         let touched = execute!(&mut self.tx.work, UPDATE_DATA, self.tx.instance.0, id.0, Json(data), At(now))?;
@@ -153,10 +113,5 @@ impl Identities<'_> {
     /// Removes an identity. False when it was gone.
     pub async fn delete(&mut self, id: IdentityId) -> Result<bool> {
         Ok(execute!(&mut self.tx.work, DELETE, self.tx.instance.0, id.0)? == 1)
-    }
-
-    /// Removes the user's identities but one and answers how many.
-    pub async fn delete_others(&mut self, user: UserId, keep: IdentityId) -> Result<u64> {
-        execute!(&mut self.tx.work, DELETE_OTHERS, self.tx.instance.0, user.0, keep.0)
     }
 }

@@ -9,7 +9,7 @@ mod sms;
 
 pub(crate) use address::must_be_authorised;
 pub(crate) use email::{Unsent, decoy, email_change, mail, redirect_target, unsent};
-pub(crate) use sms::{SmsPurpose, sms};
+pub(crate) use sms::{SmsPurpose, checker, is_right, sms};
 
 use domain::contact::Contact;
 use domain::sms::Sent;

@@ -1,5 +1,6 @@
 //! Codes by SMS (`contract/core.md` §18.2): cool-down, test number, limit, then the hook or the provider.
 
+use domain::config::SmsProvider;
 use domain::contact::Contact;
 use domain::hook::Point;
 use domain::refusal::Refusal;
@@ -111,4 +112,27 @@ async fn hand_over(
     let message = Sms { phone: phone.to_owned(), channel, body: Secret::new(body), code: code.clone() };
     let taken = ctx.services.sms.send(provider, &message).await;
     taken.map_err(|error| Refusal::SmsSendFailed(purpose.as_str(), error.to_string()).into())
+}
+
+/// Who checks the codes that go to `phone`, where that is not us: Twilio Verify, which makes them as well, unless a hook sends
+/// ours or the number has a fixed one.
+pub(crate) fn checker<'a>(ctx: &'a Context, phone: &str) -> Option<&'a SmsProvider> {
+    let settings = &ctx.policy().sms;
+    let provider =
+        settings.provider.as_ref().filter(|provider| matches!(provider, SmsProvider::TwilioVerify { .. }))?;
+    let ours = hooks::is_on(ctx, Point::SendSms) || test_code(settings, phone, ctx.now).is_some();
+    (!ours).then_some(provider)
+}
+
+/// Asks `provider` whether `code` is the one it sent to `phone`; no connection is held.
+pub(crate) async fn is_right(
+    ctx: &Context,
+    provider: &SmsProvider,
+    phone: &str,
+    code: &Secret<String>,
+) -> Result<bool> {
+    ctx.services.sms.check(provider, phone, code).await.map_err(|error| {
+        tracing::warn!(%error, "the SMS provider could not check a code");
+        Refusal::CodeExpired.into()
+    })
 }

@@ -3,9 +3,7 @@
 
 use async_trait::async_trait;
 use crypto::digest::constant_time_eq;
-use domain::config::SmsProvider;
 use domain::contact::Contact;
-use domain::hook::Point;
 use domain::ids::UserId;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
@@ -20,7 +18,7 @@ use super::{belongs, has_expired, tokens_of};
 use crate::context::Context;
 use crate::error::Result;
 use crate::settle::{Given, Gives, Proving, Settled, Step, settle};
-use crate::{audit, discretion, hooks, one_time};
+use crate::{audit, discretion, message, one_time};
 
 /// Takes `code`, which was sent to `contact`.
 pub(super) async fn verify(
@@ -32,8 +30,8 @@ pub(super) async fn verify(
 ) -> Result<Settled> {
     let by_sms = contact.phone().is_some();
     let parsed = Kind::parse(kind);
-    if let (None, Contact::Email(email)) = (parsed, &contact) {
-        return Err(unknown_kind(ctx, email).await?.into());
+    if parsed.is_none() && !by_sms {
+        return Err(unknown_kind(ctx, &contact).await?.into());
     }
     let kind = parsed.filter(|kind| kind.is_by_sms() == by_sms).ok_or(Refusal::CodeExpired)?;
     let (Contact::Email(contact) | Contact::Phone(contact)) = contact;
@@ -46,14 +44,12 @@ pub(super) async fn verify(
 }
 
 /// The refusal of a type that is none: the user is looked for before the code.
-async fn unknown_kind(ctx: &Context, email: &str) -> Result<Refusal> {
+async fn unknown_kind(ctx: &Context, contact: &Contact) -> Result<Refusal> {
     if discretion::is_on(ctx) {
         return Ok(Refusal::CodeExpired);
     }
-    let audience = ctx.asked_audience();
-    let mut tx = ctx.store().begin().await?;
-    let known = tx.users().find_by_email(email).await?;
-    let banned = known.is_some_and(|user| user.aud == audience && user.is_banned(ctx.now));
+    let known = ctx.store().find_credentials(contact, ctx.asked_audience()).await?;
+    let banned = known.is_some_and(|known| known.user.is_banned(ctx.now));
     Ok(if banned { Refusal::BearerUserBanned } else { Refusal::CodeExpired })
 }
 
@@ -90,21 +86,12 @@ impl ByCode {
             let right = constant_time_eq(fixed.as_bytes(), self.code.expose().as_bytes());
             return Ok(if right { Says::Fixed } else { Says::Rows });
         }
-        let Some(provider @ SmsProvider::TwilioVerify { .. }) = &settings.provider else { return Ok(Says::Rows) };
-        if hooks::is_on(ctx, Point::SendSms) {
-            return Ok(Says::Rows);
-        }
+        let Some(provider) = message::checker(ctx, &self.contact) else { return Ok(Says::Rows) };
         if !is_guess(self.code.expose()) || !self.is_awaited(ctx).await? {
             return Ok(Says::Wrong);
         }
-        match ctx.services.sms.check(provider, &self.contact, &self.code).await {
-            Ok(true) => Ok(Says::Right),
-            Ok(false) => Ok(Says::Wrong),
-            Err(error) => {
-                tracing::warn!(%error, "the SMS provider could not check a code");
-                Err(Refusal::CodeExpired.into())
-            }
-        }
+        let right = message::is_right(ctx, provider, &self.contact, &self.code).await?;
+        Ok(if right { Says::Right } else { Says::Wrong })
     }
 
     /// Whether a code was asked for at all: the provider is not asked about others.

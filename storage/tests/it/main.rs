@@ -23,6 +23,8 @@ mod flow_states;
 #[cfg(test)]
 mod identities;
 #[cfg(test)]
+mod list_users;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod one_time_tokens;
