@@ -26,34 +26,10 @@ pub(crate) fn defaults() -> Defaults {
 /// A confirmed user with an address, made at 0.
 pub(crate) fn user() -> User {
     User {
-        id: UserId(Uuid::from_u128(0x1111)),
-        aud: "authenticated".to_owned(),
-        role: "authenticated".to_owned(),
         email: Some("a@b.co".to_owned()),
-        phone: None,
         email_confirmed_at: Some(at(0)),
-        phone_confirmed_at: None,
         confirmed_at: Some(at(0)),
-        invited_at: None,
-        confirmation_sent_at: None,
-        recovery_sent_at: None,
-        email_change: String::new(),
-        email_change_sent_at: None,
-        email_change_confirm_status: 0,
-        phone_change: String::new(),
-        phone_change_sent_at: None,
-        reauthentication_sent_at: None,
-        last_sign_in_at: None,
-        app_metadata: Metadata::new(),
-        user_metadata: Metadata::new(),
-        is_sso_user: false,
-        is_anonymous: false,
-        banned_until: None,
-        deleted_at: None,
-        created_at: at(0),
-        updated_at: at(0),
-        identities: Vec::new(),
-        factors: Vec::new(),
+        ..User::new(UserId(Uuid::from_u128(0x1111)), "authenticated", "authenticated", at(0))
     }
 }
 

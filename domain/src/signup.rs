@@ -142,34 +142,12 @@ pub fn obfuscated(
     app_metadata.insert("provider".to_owned(), provider.into());
     app_metadata.insert("providers".to_owned(), [provider].as_slice().into());
     User {
-        id,
-        aud: aud.to_owned(),
-        role: String::new(),
         email: email.map(str::to_owned),
         phone: phone.map(str::to_owned),
-        email_confirmed_at: None,
-        phone_confirmed_at: None,
-        confirmed_at: None,
-        invited_at: None,
         confirmation_sent_at: Some(now),
-        recovery_sent_at: None,
-        email_change: String::new(),
-        email_change_sent_at: None,
-        email_change_confirm_status: 0,
-        phone_change: String::new(),
-        phone_change_sent_at: None,
-        reauthentication_sent_at: None,
-        last_sign_in_at: None,
         app_metadata,
         user_metadata: data,
-        is_sso_user: false,
-        is_anonymous: false,
-        banned_until: None,
-        deleted_at: None,
-        created_at: now,
-        updated_at: now,
-        identities: Vec::new(),
-        factors: Vec::new(),
+        ..User::new(id, aud, "", now)
     }
 }
 

@@ -71,6 +71,40 @@ pub struct User {
 }
 
 impl User {
+    /// A user without contact, proof, metadata or way of signing in, made at `now`.
+    pub fn new(id: UserId, aud: &str, role: &str, now: Timestamp) -> Self {
+        Self {
+            id,
+            aud: aud.to_owned(),
+            role: role.to_owned(),
+            email: None,
+            phone: None,
+            email_confirmed_at: None,
+            phone_confirmed_at: None,
+            confirmed_at: None,
+            invited_at: None,
+            confirmation_sent_at: None,
+            recovery_sent_at: None,
+            email_change: String::new(),
+            email_change_sent_at: None,
+            email_change_confirm_status: 0,
+            phone_change: String::new(),
+            phone_change_sent_at: None,
+            reauthentication_sent_at: None,
+            last_sign_in_at: None,
+            app_metadata: Metadata::new(),
+            user_metadata: Metadata::new(),
+            is_sso_user: false,
+            is_anonymous: false,
+            banned_until: None,
+            deleted_at: None,
+            created_at: now,
+            updated_at: now,
+            identities: Vec::new(),
+            factors: Vec::new(),
+        }
+    }
+
     /// Whether the account is banned at `now`.
     pub fn is_banned(&self, now: Timestamp) -> bool {
         self.banned_until.is_some_and(|until| now < until)

@@ -46,34 +46,19 @@ impl Account {
             updated_at: now,
         };
         User {
-            id: user.id,
-            aud: user.aud.clone(),
-            role: user.role.clone(),
             email: user.email.clone(),
             phone: user.phone.clone(),
             email_confirmed_at: user.email_confirmed_at,
             phone_confirmed_at: user.phone_confirmed_at,
             confirmed_at: user.email_confirmed_at.or(user.phone_confirmed_at),
             invited_at: user.invited_at,
-            confirmation_sent_at: None,
-            recovery_sent_at: None,
-            email_change: String::new(),
-            email_change_sent_at: None,
-            email_change_confirm_status: 0,
-            phone_change: String::new(),
-            phone_change_sent_at: None,
-            reauthentication_sent_at: None,
-            last_sign_in_at: None,
             app_metadata: user.app_metadata.clone(),
             user_metadata: user.user_metadata.clone(),
             is_sso_user: user.is_sso_user,
             is_anonymous: user.is_anonymous,
             banned_until: user.banned_until,
-            deleted_at: None,
-            created_at: now,
-            updated_at: now,
             identities: self.identities.iter().map(as_read).collect(),
-            factors: Vec::new(),
+            ..User::new(user.id, &user.aud, &user.role, now)
         }
     }
 

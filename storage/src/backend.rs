@@ -14,10 +14,12 @@ use sqlx::{Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 use crate::database::Placement;
 use crate::error::{Result, StoreError};
 
-/// How long a request waits for a connection, or for another writer.
+/// How long a request waits for a connection of a server, or for another program that writes the file.
 const WAIT: Duration = Duration::from_secs(2);
+/// How long writes of one file wait for each other: they are one queue, which a slow disk makes long and does not stop.
+const SQLITE_QUEUE: Duration = Duration::from_secs(5);
 /// How often a file is opened before it counts as away: the disk may stand still for a while under other people's writes.
-const OPENINGS: usize = 5;
+const OPENINGS: usize = 3;
 /// Connections that read a SQLite file at once.
 const SQLITE_READERS: u32 = 4;
 /// Statements a connection keeps prepared: more than this crate has.
@@ -236,7 +238,7 @@ async fn sqlite(file: &Path, schema: Schema, connections: u32, read_only: bool) 
     };
     let pool = SqlitePoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(WAIT)
+        .acquire_timeout(SQLITE_QUEUE)
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)

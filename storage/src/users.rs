@@ -247,6 +247,13 @@ impl UserChanges {
         self.phone_change_sent_at = Some(None);
         self.reauthentication_sent_at = Some(None);
     }
+
+    /// Ends every change of contact that was begun: what somebody else may have asked for must not be taken up again.
+    pub fn forget_pending_contacts(&mut self) {
+        self.email_change = Some(String::new());
+        self.email_change_confirm_status = Some(0);
+        self.phone_change = Some(String::new());
+    }
 }
 
 /// Hashes in the token columns of a user, empty = none.

@@ -24,32 +24,12 @@ fn id<T: From<uuid::Uuid>>(first: char) -> T {
 pub(crate) fn user() -> User {
     let user: UserId = id('1');
     User {
-        id: user,
-        aud: "authenticated".to_owned(),
-        role: "authenticated".to_owned(),
         email: Some("a@b.co".to_owned()),
-        phone: None,
         email_confirmed_at: Some(at()),
-        phone_confirmed_at: None,
         confirmed_at: Some(at()),
-        invited_at: None,
-        confirmation_sent_at: None,
-        recovery_sent_at: None,
-        email_change: String::new(),
-        email_change_sent_at: None,
-        email_change_confirm_status: 0,
-        phone_change: String::new(),
-        phone_change_sent_at: None,
-        reauthentication_sent_at: None,
         last_sign_in_at: Some(at().plus(chrono_millis(120))),
         app_metadata: metadata(json!({"provider": "email", "providers": ["email"]})),
         user_metadata: metadata(json!({"plan": "<free>"})),
-        is_sso_user: false,
-        is_anonymous: false,
-        banned_until: None,
-        deleted_at: None,
-        created_at: at(),
-        updated_at: at(),
         identities: vec![Identity {
             id: id::<IdentityId>('2'),
             user_id: user,
@@ -60,7 +40,7 @@ pub(crate) fn user() -> User {
             created_at: at(),
             updated_at: at(),
         }],
-        factors: Vec::new(),
+        ..User::new(user, "authenticated", "authenticated", at())
     }
 }
 

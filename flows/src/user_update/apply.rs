@@ -114,10 +114,7 @@ async fn set_password(
     changes.clear_tokens_and_times();
     changes.password_hash = Some(Some(new.hash));
     if ctx.policy().profile == Profile::Shield {
-        // A change that somebody else may have begun must not be taken up again.
-        changes.email_change = Some(String::new());
-        changes.email_change_confirm_status = Some(0);
-        changes.phone_change = Some(String::new());
+        changes.forget_pending_contacts();
     }
     tx.one_time_tokens().clear(id).await?;
     ctx.write_audit(tx, audit::by_user(&locked.user, audit::USER_UPDATED_PASSWORD, json!({}))).await?;

@@ -133,10 +133,7 @@ async fn recover(
         effects.ended = tx.sessions().delete_all(user.id).await?;
         let changes = &mut effects.changes;
         changes.clear_tokens_and_times();
-        // What somebody else may have begun must not be taken up again.
-        changes.email_change = Some(String::new());
-        changes.email_change_confirm_status = Some(0);
-        changes.phone_change = Some(String::new());
+        changes.forget_pending_contacts();
         changes.password_hash = Some(Some(hash.clone()));
         effects.notices.push(Notice::PasswordChanged);
         ctx.write_audit(tx, audit::by_user(user, audit::USER_UPDATED_PASSWORD, json!({}))).await?;

@@ -264,5 +264,8 @@ async fn a_project_is_not_read_for_every_mail() {
     // Another gateway, which nobody asks for the project, delivers them all.
     let there = TestApp::start(Setup { limits: eager(), seed: 2, ..Setup::new(placement) }).await;
     eventually(|| there.transport.sent().len() == MAILS).await;
-    assert_eq!((there.handle.stats().loads, there.handle.stats().resident_tenants), (1, 0));
+    // Once, and once more if the gateway was still catching up with what had changed before it started.
+    let stats = there.handle.stats();
+    assert!(stats.loads <= 2, "{} loads for {MAILS} mails", stats.loads);
+    assert_eq!(stats.resident_tenants, 0);
 }

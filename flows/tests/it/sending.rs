@@ -9,6 +9,16 @@ use crate::both::on_both;
 use crate::hooks::{config as hooked, uri};
 use crate::mails::{confirmed_user, confirming, count_users, one};
 
+/// Waits until a hook was asked.
+async fn asked_hook(app: &TestApp) {
+    let asked = async {
+        while app.hooks.calls().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), asked).await.unwrap();
+}
+
 on_both!(nobody_waits_for_a_slow_message, nobody_waits_for_a_slow_message_on_postgres, slow);
 async fn slow(app: TestApp) {
     let other = app.project("other", confirming(json!({}))).await;
@@ -52,13 +62,7 @@ async fn deleted(app: TestApp) {
     let point = uri("send_email");
     app.hooks.hold(&point);
     let asked = tokio::spawn(project.post("/recover", json!({ "email": "a@example.com" })).send());
-    tokio::time::timeout(Duration::from_secs(20), async {
-        while app.hooks.calls().is_empty() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .unwrap();
+    asked_hook(&app).await;
     let path = format!("/admin/users/{}", user["id"].as_str().unwrap());
     project.ask(http::Method::DELETE, &path).bearer(&project.service_role_key).send().await.expect(200);
     app.hooks.release(&point);
@@ -77,13 +81,7 @@ async fn changed(app: TestApp) {
     let point = uri("send_email");
     app.hooks.hold(&point);
     let asked = tokio::spawn(project.post("/recover", json!({ "email": "a@example.com" })).send());
-    tokio::time::timeout(Duration::from_secs(20), async {
-        while app.hooks.calls().is_empty() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .unwrap();
+    asked_hook(&app).await;
     let path = format!("/admin/users/{}", user["id"].as_str().unwrap());
     let moved = json!({ "email": "b@example.com", "email_confirm": true });
     project.ask(http::Method::PUT, &path).bearer(&project.service_role_key).json(&moved).send().await.expect(200);

@@ -41,34 +41,17 @@ async fn what_is_written_reads_back(f: Fixture) {
     let read = store.find_user(user.id).await.unwrap().unwrap();
     let identities = read.identities.clone();
     let expected = User {
-        id: user.id,
-        aud: user.aud,
-        role: user.role,
         email: user.email,
         phone: user.phone,
         email_confirmed_at: Some(t(1)),
         phone_confirmed_at: Some(t(2)),
         confirmed_at: Some(t(1)),
         invited_at: Some(t(3)),
-        confirmation_sent_at: None,
-        recovery_sent_at: None,
-        email_change: String::new(),
-        email_change_sent_at: None,
-        email_change_confirm_status: 0,
-        phone_change: String::new(),
-        phone_change_sent_at: None,
-        reauthentication_sent_at: None,
-        last_sign_in_at: None,
         app_metadata: user.app_metadata,
         user_metadata: user.user_metadata,
-        is_sso_user: false,
-        is_anonymous: false,
         banned_until: Some(t(4)),
-        deleted_at: None,
-        created_at: t(9),
-        updated_at: t(9),
         identities: identities.clone(),
-        factors: Vec::new(),
+        ..User::new(user.id, &user.aud, &user.role, t(9))
     };
     assert_eq!(read, expected);
     let [first, last] = identities.as_slice() else { panic!("{identities:?}") };
