@@ -186,22 +186,20 @@ pub async fn admin_update_user(ctx: &Context, request: Update) -> Result<User> {
         changes.email_confirmed_at = Some(Some(ctx.now));
         changes.confirmation_token = Some(String::new());
         user_metadata.insert("email_verified".to_owned(), json!(true));
-        tx.one_time_tokens().clear(id).await?;
     }
     if attributes.phone_confirm {
         changes.phone_confirmed_at = Some(Some(ctx.now));
         changes.confirmation_token = Some(String::new());
+    }
+    // What was sent before proves nothing any more.
+    let proves_anew = attributes.email_confirm || attributes.phone_confirm || hash.is_some();
+    if proves_anew || plan.email.is_some() || plan.phone.is_some() {
         tx.one_time_tokens().clear(id).await?;
     }
     if let Some(hash) = hash {
         changes.clear_tokens_and_times();
         changes.password_hash = Some(Some(hash));
-        tx.one_time_tokens().clear(id).await?;
         ended = tx.sessions().delete_all(id).await?;
-    }
-    if plan.email.is_some() || plan.phone.is_some() {
-        // What was sent to the contacts of before proves nothing any more.
-        tx.one_time_tokens().clear(id).await?;
     }
     if let Some(email) = plan.email {
         let claims = [("email", json!(email)), ("email_verified", json!(attributes.email_confirm))];

@@ -62,11 +62,7 @@ pub(crate) async fn write(ctx: &Context, tx: &mut Tx, notices: &[Notice], user: 
     if hooks::is_on(ctx, Point::SendEmail) {
         return Ok(());
     }
-    for notice in notices {
-        let Some(to) = notice.recipient(ctx, user) else { continue };
-        if !may_send(ctx, notice, to).await {
-            continue;
-        }
+    for (notice, to) in due(ctx, notices, user).await {
         let mut data = Data {
             site_url: ctx.policy().site_url.clone(),
             email: user.email.clone().unwrap_or_default(),
@@ -95,11 +91,7 @@ pub(crate) async fn tell(ctx: &Context, notices: &[Notice], user: &User) {
     if !hooks::is_on(ctx, Point::SendEmail) {
         return message::sent(ctx);
     }
-    for notice in notices {
-        let Some(to) = notice.recipient(ctx, user) else { continue };
-        if !may_send(ctx, notice, to).await {
-            continue;
-        }
+    for (notice, _) in due(ctx, notices, user).await {
         let mut data = EmailData {
             email_action_type: notice.kind().as_str().to_owned(),
             redirect_to: message::redirect_target(ctx),
@@ -115,6 +107,19 @@ pub(crate) async fn tell(ctx: &Context, notices: &[Notice], user: &User) {
             tracing::warn!(%error, notice = notice.kind().as_str(), "a notice could not be sent");
         }
     }
+}
+
+/// The notices that go out, and where.
+async fn due<'a>(ctx: &Context, notices: &'a [Notice], user: &'a User) -> Vec<(&'a Notice, &'a str)> {
+    let mut due = Vec::new();
+    for notice in notices {
+        if let Some(to) = notice.recipient(ctx, user)
+            && may_send(ctx, notice, to).await
+        {
+            due.push((notice, to));
+        }
+    }
+    due
 }
 
 /// Notices count against the project's limit of mails, and go to the addresses it writes to.

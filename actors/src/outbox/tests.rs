@@ -158,7 +158,7 @@ impl Deliver for Scripted {
     async fn deliver(&self, row: &OutboxRow) -> Delivery {
         self.attempts.fetch_add(1, Ordering::SeqCst);
         if self.hanging.contains(&row.instance.0.as_u128()) {
-            tokio::time::sleep(Duration::from_secs(20)).await;
+            pass(20).await;
             return Delivery::Retry("no answer".to_owned());
         }
         let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
@@ -233,6 +233,11 @@ impl World {
     }
 }
 
+/// Lets so many seconds of virtual time go by, and all happen that is due in them.
+async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
 async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -262,7 +267,7 @@ async fn what_nobody_woke_it_for_is_found_by_the_sweep() {
     let world = World::start(Scripted::new(Vec::new()), 0).await;
     settle().await;
     world.ledger.put(1, world.clock.now());
-    tokio::time::sleep(Duration::from_secs(20)).await;
+    pass(20).await;
     assert_eq!(world.ledger.left(), 0);
 }
 
@@ -292,10 +297,10 @@ async fn a_failed_delivery_is_tried_again_later_and_given_up_at_last() {
     world.wake();
     settle().await;
     assert_eq!(world.deliver.attempts(), 1, "not before its pause is over");
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    pass(60).await;
     assert_eq!((world.deliver.attempts(), world.ledger.left()), (3, 1), "given up, not removed");
     assert_eq!(world.reason(0), "451 try later");
-    tokio::time::sleep(Duration::from_secs(86_400)).await;
+    pass(86_400).await;
     assert_eq!(world.deliver.attempts(), 3);
     assert_eq!((world.stats.delivery_retries.read(), world.stats.deliveries_dead.read()), (2, 1));
 }
@@ -303,7 +308,7 @@ async fn a_failed_delivery_is_tried_again_later_and_given_up_at_last() {
 #[tokio::test(start_paused = true)]
 async fn a_permanent_refusal_is_given_up_at_once() {
     let world = World::start(Scripted::new(vec![|| Delivery::Dead("550 no such user".to_owned())]), 1).await;
-    tokio::time::sleep(Duration::from_secs(3600)).await;
+    pass(3600).await;
     assert_eq!((world.deliver.attempts(), world.ledger.left()), (1, 1));
     assert_eq!(world.reason(0), "550 no such user");
 }
@@ -313,7 +318,7 @@ async fn a_panic_in_a_delivery_is_a_failed_attempt_and_hurts_no_other_row() {
     let world = World::start(Scripted::new(vec![|| panic!("injected")]), 3).await;
     settle().await;
     assert_eq!(world.ledger.left(), 1);
-    tokio::time::sleep(Duration::from_secs(30)).await;
+    pass(30).await;
     assert_eq!(world.ledger.left(), 0);
 }
 
@@ -337,7 +342,7 @@ async fn what_could_not_be_noted_is_delivered_again_under_the_same_id() {
     settle().await;
     assert_eq!((world.deliver.attempts(), world.ledger.left()), (1, 1), "sent, not marked");
     world.ledger.deaf.store(false, Ordering::SeqCst);
-    tokio::time::sleep(Duration::from_secs(300)).await;
+    pass(300).await;
     assert_eq!(world.ledger.left(), 0);
     assert_eq!(*world.deliver.delivered.lock().unwrap(), [Uuid::nil(), Uuid::nil()]);
 }
@@ -349,13 +354,13 @@ async fn a_project_whose_server_hangs_delays_nobody_else() {
     (0..500).for_each(|number| world.ledger.put_for(1, number, now));
     (500..510).for_each(|number| world.ledger.put_for(2, number, now));
     world.wake();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    pass(1).await;
     assert_eq!(world.ledger.left(), 500, "all of the other project's, though 500 older ones hang");
     // Much later it still hangs, with one delivery at a time, and others' mail still leaves at once.
-    tokio::time::sleep(Duration::from_secs(600)).await;
+    pass(600).await;
     world.ledger.put_for(3, 1000, world.clock.now());
     world.wake();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    pass(1).await;
     assert_eq!(world.ledger.left(), 500);
 }
 
@@ -366,12 +371,12 @@ async fn many_projects_whose_servers_hang_leave_room_for_the_others() {
     (0..1000).for_each(|number| world.ledger.put_for(1 + number % 100, number, now));
     world.wake();
     // By now every one of them has failed.
-    tokio::time::sleep(Duration::from_secs(900)).await;
+    pass(900).await;
     for number in 0..20 {
         world.ledger.put_for(200 + number, 5000 + number, world.clock.now());
     }
     world.wake();
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    pass(2).await;
     assert_eq!(world.ledger.left(), 1000, "the mail of those that work has left");
 }
 
@@ -379,7 +384,7 @@ async fn many_projects_whose_servers_hang_leave_room_for_the_others() {
 async fn when_a_server_is_back_everything_arrives() {
     let fails: fn() -> Delivery = || Delivery::Retry("connection refused".to_owned());
     let world = World::start(Scripted::new(vec![fails; 2]), 50).await;
-    tokio::time::sleep(Duration::from_secs(120)).await;
+    pass(120).await;
     assert_eq!(world.ledger.left(), 0);
     let mut delivered = world.deliver.delivered.lock().unwrap().clone();
     delivered.sort_unstable();

@@ -146,14 +146,11 @@ impl ByCode {
     /// The account that the contact finds for this kind.
     async fn known(&self, tx: &mut Tx) -> Result<Option<User>> {
         let found = match self.kind {
-            Kind::PhoneChange => {
-                let waiting = tx.users().find_by_phone_change(&self.contact).await?;
-                waiting.into_iter().find(|user| self.is_meant(user))
-            }
-            Kind::Sms => tx.users().find_by_phone(&self.contact).await?,
-            _ => tx.users().find_by_email(&self.contact).await?,
+            Kind::PhoneChange => tx.users().find_by_phone_change(&self.contact).await?,
+            Kind::Sms => tx.users().find_by_phone(&self.contact).await?.into_iter().collect(),
+            _ => tx.users().find_by_email(&self.contact).await?.into_iter().collect(),
         };
-        Ok(found.filter(|user| self.is_meant(user)))
+        Ok(found.into_iter().find(|user| self.is_meant(user)))
     }
 
     /// Whether the contact alone finds `user`. A change of address is found by its token only.

@@ -1,8 +1,13 @@
 //! What has expired goes, in every project, whether anybody asks for it or not.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use cluster::{Cluster, Counters, Hit, Take, Unavailable};
+use domain::ids::ProjectId;
+use domain::time::Timestamp;
 use flows::management::CreateProject;
 use http::Method;
 use serde_json::{Value, json};
@@ -52,9 +57,12 @@ async fn projects_nobody_asks_for_are_swept_by_their_settings(app: TestApp) {
     app.management.patch_config(&keeping.project_ref, off.as_object().unwrap()).await.unwrap();
 
     let early = cleaner(&app, 29).await;
-    eventually(async || early.handle.stats().loads >= 2).await;
-    // Both were read and are being swept; this is time enough for it.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Both are read in every round, for which it becomes time: who reads one again has swept both.
+    eventually(async || {
+        early.clock.advance(1);
+        early.handle.stats().loads > 2
+    })
+    .await;
     assert_eq!((users(&forgetful).await, users(&keeping).await), (2, 2), "a day too early");
     let _late = cleaner(&app, 31).await;
     eventually(async || users(&forgetful).await == 1).await;
@@ -98,21 +106,71 @@ async fn a_database_that_is_away_does_not_stop_the_round() {
     eventually(async || users(&project).await == 0).await;
 }
 
+/// Counters that note how often a gateway asks whether a project is its own to sweep, and how often it is.
+struct Takes {
+    shared: Arc<dyn Counters>,
+    granted: AtomicUsize,
+    asked: AtomicUsize,
+}
+
+impl Takes {
+    fn of(app: &TestApp) -> Arc<Self> {
+        let shared = Arc::clone(&app.cluster.counters);
+        Arc::new(Self { shared, granted: AtomicUsize::new(0), asked: AtomicUsize::new(0) })
+    }
+}
+
+#[async_trait]
+impl Counters for Takes {
+    async fn take(
+        &self,
+        project: ProjectId,
+        bucket: &str,
+        capacity: u32,
+        refill: f64,
+        now: Timestamp,
+    ) -> Result<Take, Unavailable> {
+        let taken = self.shared.take(project, bucket, capacity, refill, now).await;
+        if bucket == "cleanup" {
+            self.granted.fetch_add(usize::from(taken.as_ref().is_ok_and(|taken| taken.granted())), Ordering::SeqCst);
+            self.asked.fetch_add(1, Ordering::SeqCst);
+        }
+        taken
+    }
+
+    async fn hit(
+        &self,
+        project: ProjectId,
+        key: &str,
+        limit: u32,
+        window: Duration,
+        now: Timestamp,
+    ) -> Result<Hit, Unavailable> {
+        self.shared.hit(project, key, limit, window, now).await
+    }
+
+    async fn clear(&self, project: ProjectId, key: &str) -> Result<(), Unavailable> {
+        self.shared.clear(project, key).await
+    }
+}
+
 async fn gateways_that_share_counters_share_the_work(app: TestApp) {
     for number in 0..40 {
         app.project(&format!("project{number:02}"), json!({})).await;
     }
     let limits = Limits { janitor_step: Duration::from_millis(10), ..Limits::default() };
     let mut gateways = Vec::new();
-    for seed in [11, 12] {
-        let (clock, cluster) = (Arc::clone(&app.clock), app.cluster.clone());
+    let takes = [Takes::of(&app), Takes::of(&app)];
+    for (seed, takes) in (11..).zip(&takes) {
+        let clock = Arc::clone(&app.clock);
+        let cluster = Cluster { counters: takes.clone(), ..app.cluster.clone() };
         let setup = Setup { clock, cluster, limits: limits.clone(), seed, ..Setup::new(app.placement()) };
         gateways.push(TestApp::start(setup).await);
     }
     let loads = || gateways.iter().map(|gateway| gateway.handle.stats().loads).sum::<u64>();
     eventually(async || loads() >= 40).await;
-    // Time for whoever would do it twice.
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    eventually(async || takes.iter().all(|takes| takes.asked.load(Ordering::SeqCst) >= 40)).await;
+    assert_eq!(takes.iter().map(|takes| takes.granted.load(Ordering::SeqCst)).sum::<usize>(), 40);
     assert_eq!(loads(), 40, "each project once, by one of them");
 }
 on_both!(work_is_shared_on_sqlite, work_is_shared_on_postgres, gateways_that_share_counters_share_the_work);
