@@ -1,35 +1,24 @@
 // Hooks and SMS, with a stand-in for what the project runs.
 import assert from 'node:assert/strict';
-import { createHmac, randomInt } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { after, test } from 'node:test';
 import { until } from '../scripts/lib/processes.mjs';
-import { startStandIn } from './stand_in.mjs';
-import { PASSWORD, STORAGE, call, claims, client, newEmail, newProject, ok, refresh, refused, signedUp, startForThisFile } from './support.mjs';
+import { HOOK_SECRET, hooked, payloads, startStandIn } from './stand_in.mjs';
+import { PASSWORD, STORAGE, call, claims, client, newEmail, newPhone, newProject, ok, refresh, refused, signedUp, startForThisFile } from './support.mjs';
 
 const { gateway } = await startForThisFile();
-const SECRET = 'dGhlIGtleSBvZiB0aGUgaG9va3Mgb2YgdGhpcyB0ZXN0ISE=';
 
 let answer = () => ({});
 const hooks = await startStandIn((request) => answer(request));
 after(() => hooks.stop());
 
-/** Settings that send these hooks to the stand-in. */
-const hooked = (...names) => Object.fromEntries(names.flatMap((name) => [
-  [`hook_${name}_enabled`, true],
-  [`hook_${name}_uri`, `${hooks.url}/${name}`],
-  [`hook_${name}_secrets`, `v1,whsec_${SECRET}`],
-]));
-
-const newPhone = () => `1555${String(randomInt(10_000_000)).padStart(7, '0')}`;
-const payloads = (name) => hooks.requests.filter(({ path }) => path === `/${name}`).map(({ text }) => JSON.parse(text));
-
 test(`a sign-up by phone: the hook gets the code, verifyOtp takes it [${STORAGE}]`, async () => {
-  const project = await newProject(gateway, { external_phone_enabled: true, sms_autoconfirm: false, sms_max_frequency: 1, rate_limit_sms_sent: 1e6, ...hooked('send_sms') });
+  const project = await newProject(gateway, { external_phone_enabled: true, sms_autoconfirm: false, sms_max_frequency: 1, rate_limit_sms_sent: 1e6, ...hooked(hooks, 'send_sms') });
   const phone = newPhone();
   const supabase = client(project);
   const { user, session } = ok(await supabase.auth.signUp({ phone, password: PASSWORD }));
   assert.deepEqual([user.phone, session], [phone, null]);
-  const { sms } = payloads('send_sms').find((payload) => payload.user.id === user.id);
+  const { sms } = payloads(hooks, 'send_sms').find((payload) => payload.user.id === user.id);
   assert.equal(sms.phone, phone);
   const verified = ok(await supabase.auth.verifyOtp({ phone, token: sms.otp, type: 'sms' }));
   assert.equal(verified.user.id, user.id);
@@ -38,14 +27,14 @@ test(`a sign-up by phone: the hook gets the code, verifyOtp takes it [${STORAGE}
 
   await new Promise((resolve) => { setTimeout(resolve, 1100); });
   ok(await client(project).auth.signInWithOtp({ phone }));
-  const again = payloads('send_sms').filter((payload) => payload.user.id === user.id).at(-1);
+  const again = payloads(hooks, 'send_sms').filter((payload) => payload.user.id === user.id).at(-1);
   assert.notEqual(again.sms.otp, sms.otp);
   ok(await client(project).auth.verifyOtp({ phone, token: again.sms.otp, type: 'sms' }));
 });
 
 test('a test number takes its fixed code and sends nothing', async () => {
   const phone = newPhone();
-  const project = await newProject(gateway, { external_phone_enabled: true, sms_autoconfirm: false, sms_test_otp: `${phone}=123456`, ...hooked('send_sms') });
+  const project = await newProject(gateway, { external_phone_enabled: true, sms_autoconfirm: false, sms_test_otp: `${phone}=123456`, ...hooked(hooks, 'send_sms') });
   const before = hooks.requests.length;
   ok(await client(project).auth.signInWithOtp({ phone }));
   ok(await client(project).auth.verifyOtp({ phone, token: '123456', type: 'sms' }));
@@ -53,20 +42,20 @@ test('a test number takes its fixed code and sends nothing', async () => {
 });
 
 test('the mail hook takes the place of the mail, and is signed', async () => {
-  const project = await newProject(gateway, { mailer_autoconfirm: false, ...hooked('send_email') });
+  const project = await newProject(gateway, { mailer_autoconfirm: false, ...hooked(hooks, 'send_email') });
   const email = newEmail();
   ok(await client(project).auth.signUp({ email, password: PASSWORD }));
   const request = hooks.requests.filter(({ path }) => path === '/send_email').at(-1);
   const { user, email_data: data } = JSON.parse(request.text);
   assert.deepEqual([user.email, data.email_action_type], [email, 'signup']);
   const { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': signature } = request.headers;
-  const expected = createHmac('sha256', Buffer.from(SECRET, 'base64')).update(`${id}.${at}.${request.text}`).digest('base64');
+  const expected = createHmac('sha256', Buffer.from(HOOK_SECRET, 'base64')).update(`${id}.${at}.${request.text}`).digest('base64');
   assert.equal(signature, `v1,${expected}`);
   ok(await client(project).auth.verifyOtp({ token_hash: data.token_hash, type: 'signup' }));
 });
 
 test('the token hook adds claims, to refreshed tokens too', async () => {
-  const project = await newProject(gateway, hooked('custom_access_token'));
+  const project = await newProject(gateway, hooked(hooks, 'custom_access_token'));
   answer = ({ path, text }) => (path === '/custom_access_token' ? { body: { claims: { ...JSON.parse(text).claims, plan: 'gold' } } } : {});
   const { supabase, session } = await signedUp(project);
   assert.equal(claims(session.access_token).plan, 'gold');
@@ -83,7 +72,7 @@ test('the token hook adds claims, to refreshed tokens too', async () => {
 });
 
 test('a hook that refuses keeps the account from being made', async () => {
-  const project = await newProject(gateway, hooked('before_user_created'));
+  const project = await newProject(gateway, hooked(hooks, 'before_user_created'));
   const email = newEmail();
   answer = () => ({ body: { error: { http_code: 403, message: 'Not on the list' } } });
   const error = refused(await client(project).auth.signUp({ email, password: PASSWORD }), 403, 'unknown');
@@ -93,7 +82,7 @@ test('a hook that refuses keeps the account from being made', async () => {
 });
 
 test("a hook that hangs delays nobody else's requests", async () => {
-  const slow = await newProject(gateway, hooked('before_user_created'));
+  const slow = await newProject(gateway, hooked(hooks, 'before_user_created'));
   const { session } = await signedUp(await newProject(gateway));
   const other = await newProject(gateway);
   let release;

@@ -1,19 +1,11 @@
 // Refreshes of one session at the same moment: every call is answered, and there is one successor.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
-import { after, test } from 'node:test';
-import { startGateway, startStorage } from '../scripts/lib/gateway.mjs';
-import { PASSWORD, STORAGE, admin, call, claims, client, newProject, ok, refresh, refused, signedUp } from './support.mjs';
+import { test } from 'node:test';
+import { startGateway } from '../scripts/lib/gateway.mjs';
+import { PASSWORD, STORAGE, admin, call, claims, client, newProject, ok, refresh, refused, signedUp, startSeveralForThisFile } from './support.mjs';
 
-const storage = await startStorage(STORAGE);
-// Two gateways share a database only where there is one to share.
-const count = STORAGE === 'sqlite' ? 1 : 2;
-const env = { TENANTRY_MASTER_KEY: crypto.randomBytes(32).toString('base64url') };
-const gateways = await Promise.all(Array.from({ length: count }, () => startGateway({ storage, env })));
-after(async () => {
-  for (const gateway of gateways) await gateway.stop();
-  await storage.stop();
-});
+const { storage, gateways } = await startSeveralForThisFile();
 const project = await newProject(gateways[0]);
 /** The project's address on each gateway. */
 const urls = gateways.map((gateway) => `${gateway.url}/p/${project.ref}`);
@@ -34,7 +26,7 @@ async function race(width, addresses) {
 
 for (const width of [64, 200]) {
   test(`${width} refreshes of one session on one gateway [${STORAGE}]`, () => race(width, urls.slice(0, 1)));
-  test(`${width} refreshes of one session on two gateways [${STORAGE}]`, { skip: count < 2 && 'SQLite serves one gateway' }, () => race(width, urls));
+  test(`${width} refreshes of one session on two gateways [${STORAGE}]`, { skip: gateways.length < 2 && 'SQLite serves one gateway' }, () => race(width, urls));
 }
 
 test('an old token outside the reuse interval ends the family', async () => {
@@ -52,7 +44,7 @@ test('an old token outside the reuse interval ends the family', async () => {
   assert.equal(newest, 400, 'the newest token of the family is dead as well');
 });
 
-const two = { skip: count < 2 && 'SQLite serves one gateway' };
+const two = { skip: gateways.length < 2 && 'SQLite serves one gateway' };
 
 test('gateways that start at the same moment agree on operator, first project and schema', two, async () => {
   const [one, other] = gateways;

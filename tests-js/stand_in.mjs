@@ -25,3 +25,16 @@ export async function startStandIn(answer = () => ({ status: 200, body: {} })) {
     }),
   };
 }
+
+/** The key with which the hooks of `hooked` are signed. */
+export const HOOK_SECRET = 'dGhlIGtleSBvZiB0aGUgaG9va3Mgb2YgdGhpcyB0ZXN0ISE=';
+
+/** Settings that send these hooks of a project to a stand-in, each to the path of its name. */
+export const hooked = (standIn, ...names) => Object.fromEntries(names.flatMap((name) => [
+  [`hook_${name}_enabled`, true],
+  [`hook_${name}_uri`, `${standIn.url}/${name}`],
+  [`hook_${name}_secrets`, `v1,whsec_${HOOK_SECRET}`],
+]));
+
+/** What a stand-in was told through a hook, oldest first. */
+export const payloads = (standIn, name) => standIn.requests.filter(({ path }) => path === `/${name}`).map(({ text }) => JSON.parse(text));

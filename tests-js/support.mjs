@@ -21,6 +21,18 @@ export async function startForThisFile(options = {}) {
   return { storage, gateway };
 }
 
+/** The same with as many gateways as can share the storage: two, and one on SQLite. */
+export async function startSeveralForThisFile() {
+  const storage = await startStorage(STORAGE);
+  const env = { TENANTRY_MASTER_KEY: crypto.randomBytes(32).toString('base64url') };
+  const gateways = await Promise.all(Array.from({ length: STORAGE === 'sqlite' ? 1 : 2 }, () => startGateway({ storage, env })));
+  after(async () => {
+    for (const gateway of gateways) await gateway.stop();
+    await storage.stop();
+  });
+  return { storage, gateways };
+}
+
 /** Limits per address that a suite, which comes from one address, does not meet. */
 export const UNLIMITED = { rate_limit_otp: 1e6, rate_limit_token_refresh: 1e6, rate_limit_verify: 1e6, rate_limit_email_sent: 1e6 };
 
@@ -32,11 +44,15 @@ export function newProject(gateway, config = {}) {
 // Node 20 has no WebSocket of its own and supabase-js asks for one even where realtime is not used.
 const realtime = { transport: globalThis.WebSocket ?? class {} };
 
+/** What supabase-js has and does not offer without being asked. */
+const experimental = { passkey: true, recoveryCodes: true };
+
 /** A supabase-js client as an app makes one; its session is kept in memory. `flowType` is `implicit` or `pkce`. */
-export function client(project, { key = project.anon_key, url = project.url, flowType = 'implicit' } = {}) {
+export function client(project, { key = project.anon_key, url = project.url, flowType = 'implicit', headers = {} } = {}) {
   const items = new Map();
   const storage = { getItem: (name) => items.get(name) ?? null, setItem: (name, value) => items.set(name, value), removeItem: (name) => items.delete(name) };
-  return createClient(url, key, { auth: { autoRefreshToken: false, flowType, storage, storageKey: crypto.randomUUID() }, realtime });
+  const auth = { autoRefreshToken: false, flowType, storage, storageKey: crypto.randomUUID(), experimental };
+  return createClient(url, key, { auth, realtime, global: { headers } });
 }
 
 /** A client with the service_role key. */
@@ -44,6 +60,9 @@ export const admin = (project, options = {}) => client(project, { key: project.s
 
 /** An address nobody has used. */
 export const newEmail = () => `u${crypto.randomUUID()}@example.com`;
+
+/** A number nobody has used. */
+export const newPhone = () => `1555${String(crypto.randomInt(10_000_000)).padStart(7, '0')}`;
 
 /** The data of an answer that must not be an error. */
 export function ok({ data, error }) {
@@ -66,6 +85,16 @@ export async function signedUp(project, options = {}) {
   assert.ok(session, 'the project confirms at once');
   return { supabase, email, user, session };
 }
+
+/** Another sign-in of a user, with a client of its own. */
+export async function signedInAgain(project, email, options = {}) {
+  const supabase = client(project, options);
+  const { session } = ok(await supabase.auth.signInWithPassword({ email, password: PASSWORD }));
+  return { supabase, session };
+}
+
+/** The access token that a client holds. */
+export const tokenOf = async ({ auth }) => ok(await auth.getSession()).session.access_token;
 
 /** A plain request below a project's `/auth/v1`: `[status, body, headers]`. */
 export async function call(project, method, route, { token, body, url = project.url, key = project.anon_key } = {}) {

@@ -8,6 +8,8 @@ use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use domain::ids::{ProjectId, ProjectRef};
 use flows::Tenant;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 use crate::error::{AskError, Cause};
@@ -38,6 +40,7 @@ pub(crate) struct TenantEntry {
     rate: Option<Bucket>,
     born: Instant,
     last_used: AtomicU64,
+    ended: Notify,
 }
 
 /// Why a request does not get into a project.
@@ -60,7 +63,18 @@ impl TenantEntry {
             rate: limits.tenant_rate.map(|rate| Bucket::new(rate, now)),
             born: now,
             last_used: AtomicU64::new(0),
+            ended: Notify::new(),
         }
+    }
+
+    /// Sessions of the project have ended, or may have.
+    pub(crate) fn note_ended_sessions(&self) {
+        self.ended.notify_waiters();
+    }
+
+    /// The next time that is noted.
+    pub(crate) fn sessions_ended(&self) -> Notified<'_> {
+        self.ended.notified()
     }
 
     /// The project as it is served now.

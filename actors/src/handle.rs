@@ -83,7 +83,10 @@ impl RuntimeHandle {
     ) -> Result<O::Answer, AskError> {
         let stats = &self.shared.stats;
         stats.asked.count();
-        let outcome = self.ask_uncounted(project, caller, deadline, operation).await;
+        let outcome = match operation.poll() {
+            Some(poll) => self.ask_until(project, caller, deadline, operation, poll).await,
+            None => self.ask_once(project, caller, deadline, operation).await,
+        };
         match &outcome {
             Err(AskError::Overloaded { .. } | AskError::Limited { .. }) => stats.refused.count(),
             Err(AskError::Crashed) => stats.crashed.count(),
@@ -93,7 +96,8 @@ impl RuntimeHandle {
         outcome
     }
 
-    async fn ask_uncounted<O: Operation>(
+    /// One question, uncounted.
+    pub(crate) async fn ask_once<O: Operation>(
         &self,
         project: &ProjectRef,
         caller: Caller,
@@ -154,7 +158,7 @@ impl RuntimeHandle {
     }
 
     /// The project in memory, activated if need be.
-    async fn find(&self, project: &ProjectRef, deadline: Instant) -> Result<Arc<TenantEntry>, AskError> {
+    pub(crate) async fn find(&self, project: &ProjectRef, deadline: Instant) -> Result<Arc<TenantEntry>, AskError> {
         let now = Instant::now();
         match self.shared.directory.find(project, now) {
             Found::Resident(entry) => Ok(entry),
@@ -234,6 +238,7 @@ impl RuntimeHandle {
     /// Refuses new asks, finishes the accepted ones, then stops leaves, tenants, hashing and outbox in this order.
     /// What is not finished by `deadline` is cut off. Whether everything was.
     pub async fn shutdown(&self, deadline: Instant) -> bool {
+        self.shared.leaving.send_replace(true);
         let finished = self.shared.admission.close_and_wait(deadline.saturating_duration_since(Instant::now())).await;
         let (done, told) = oneshot::channel();
         if self.root.send(RootMessage::Shutdown { deadline, done }).is_ok() {

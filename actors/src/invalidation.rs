@@ -88,6 +88,7 @@ impl Listener {
             }
             Event::Invalidation(Invalidation::Sessions { project, sessions, .. }) => {
                 if let Some(entry) = directory.find_by_id(project) {
+                    entry.note_ended_sessions();
                     tell(&entry, TenantMessage::Forget(sessions));
                 }
             }
@@ -95,6 +96,7 @@ impl Listener {
                 tracing::debug!("everything in memory is read again");
                 directory.invalidate();
                 for entry in directory.all() {
+                    entry.note_ended_sessions();
                     tell(&entry, TenantMessage::ForgetAll);
                     tell(&entry, TenantMessage::Reload(None));
                 }

@@ -62,6 +62,8 @@ pub struct Limits {
     pub outbox_sweep: Duration,
     /// How often the control store is asked for changes that the bus may have lost.
     pub changes_poll: Duration,
+    /// How often who waits for sessions to end looks for himself, in case the bus has lost the hint.
+    pub ends_poll: Duration,
     /// How often a project's expired rows are removed, at most.
     pub janitor_sweep: Duration,
     /// The pause between two pages of projects whose expired rows are removed.
@@ -95,6 +97,7 @@ impl Default for Limits {
             delivery_lease: Duration::from_secs(150),
             outbox_sweep: Duration::from_secs(15),
             changes_poll: Duration::from_secs(5),
+            ends_poll: Duration::from_secs(5),
             janitor_sweep: Duration::from_secs(300),
             janitor_step: Duration::from_secs(5),
         }

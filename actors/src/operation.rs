@@ -6,6 +6,8 @@ use domain::ids::SessionId;
 use domain::time::Timestamp;
 use flows::{Context, Tenant};
 
+use crate::poll::Poll;
+
 /// Where an operation runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
@@ -28,6 +30,14 @@ pub trait Operation: Send + 'static {
 
     /// Where it runs. Decides about order only, never about permission: the claims it looks at may be anybody's.
     fn lane(&self, tenant: &Tenant, now: Timestamp) -> Lane;
+
+    /// How it is asked again while its answer is not worth giving; `None` = it is asked once.
+    fn poll(&self) -> Option<Poll<Self>>
+    where
+        Self: Sized,
+    {
+        None
+    }
 
     /// Does it.
     fn run(self, ctx: Context) -> impl Future<Output = Result<Self::Answer, flows::Error>> + Send;

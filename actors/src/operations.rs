@@ -1,21 +1,26 @@
 //! The closed table of what `/auth/v1` asks of a project: the request type, its answer, where it runs and the flow.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use crypto::refresh_token::RefreshToken;
-use domain::ids::SessionId;
+use domain::ids::{FactorId, SessionId};
+use domain::passkeys::Passkey;
 use domain::request::Bearer;
 use domain::time::Timestamp;
 use domain::tokens::IssuedSession;
-use domain::user::User;
+use domain::user::{Factor, User};
 use domain::{
-    admin_users, audit_log, discovery, email, first_checks, generate_link, introspect, invite, logout, magic_link, otp,
-    phone, pkce, reauthenticate, recover, refresh, resend, sessions, sign_in, signup, sms, user_delete, user_read,
-    user_update, verify,
+    admin_factors, admin_users, audit_log, challenge_factor, discovery, email, enroll_factor, first_checks,
+    generate_link, introspect, invite, logout, magic_link, otp, passkey_authentication, passkey_registration, passkeys,
+    phone, pkce, reauthenticate, recover, recovery_codes, refresh, resend, revocations, sessions, sign_in, signup, sms,
+    unenroll_factor, user_delete, user_read, user_update, verify, verify_factor,
 };
 use flows::{Context, Tenant};
+use uuid::Uuid;
 
 use crate::operation::{Lane, Operation};
+use crate::poll::Poll;
 
 /// How many queues a project's challenges share: what a stranger sends cannot start more actors than that.
 const QUEUES: u64 = 1024;
@@ -160,6 +165,90 @@ operations! {
     "introspect" introspect::Request => introspect::Answer,
     lane |_this, _tenant, _now| Lane::Task,
     run flows::introspect;
+
+    "enroll_factor" enroll_factor::Request => enroll_factor::Enrolled,
+    lane |this, _tenant, _now| token_lane("enroll", &this.bearer),
+    run flows::enroll_factor;
+
+    "challenge_factor" challenge_factor::Request => challenge_factor::Challenge,
+    lane |this, _tenant, _now| factor_lane(&this.factor),
+    run flows::challenge_factor;
+
+    "verify_factor" verify_factor::Request => IssuedSession,
+    lane |this, tenant, now| bearer_lane(&this.bearer, tenant, now),
+    run flows::verify_factor;
+
+    "unenroll_factor" unenroll_factor::Request => FactorId,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::unenroll_factor;
+
+    "admin_list_factors" admin_factors::List => Vec<Factor>,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::admin_list_factors;
+
+    "admin_update_factor" admin_factors::Update => Factor,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::admin_update_factor;
+
+    "admin_delete_factor" admin_factors::Delete => Factor,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::admin_delete_factor;
+
+    "passkey_registration_options" passkey_registration::Options => passkey_registration::Challenge,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::passkey_registration_options;
+
+    "passkey_registration_verify" passkey_registration::Verify => Passkey,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::passkey_registration_verify;
+
+    "passkey_authentication_options" passkey_authentication::Options => passkey_registration::Challenge,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::passkey_authentication_options;
+
+    "passkey_authentication_verify" passkey_authentication::Verify => IssuedSession,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::passkey_authentication_verify;
+
+    "list_passkeys" passkeys::List => Vec<Passkey>,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::list_passkeys;
+
+    "rename_passkey" passkeys::Rename => Passkey,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::rename_passkey;
+
+    "delete_passkey" passkeys::Delete => (),
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::delete_passkey;
+
+    "admin_list_passkeys" passkeys::AdminList => Vec<Passkey>,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::admin_list_passkeys;
+
+    "admin_delete_passkey" passkeys::AdminDelete => (),
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::admin_delete_passkey;
+
+    "get_recovery_codes" recovery_codes::Get => recovery_codes::Summary,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::get_recovery_codes;
+
+    "generate_recovery_codes" recovery_codes::Generate => recovery_codes::Generated,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::generate_recovery_codes;
+
+    "regenerate_recovery_codes" recovery_codes::Regenerate => recovery_codes::Generated,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::regenerate_recovery_codes;
+
+    "delete_recovery_codes" recovery_codes::Delete => Uuid,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::delete_recovery_codes;
+
+    "verify_recovery_code" recovery_codes::Verify => IssuedSession,
+    lane |this, tenant, now| bearer_lane(&this.bearer, tenant, now),
+    run flows::verify_recovery_code;
 }
 
 /// A public document of a project (`contract/core.md` §11), answered from the snapshot.
@@ -193,6 +282,31 @@ impl Operation for Document {
             Self::OpenidConfiguration => Ok(discovery::Answer::Openid(Box::new(flows::openid_configuration(&ctx)))),
             Self::OauthMetadata => flows::oauth_metadata(&ctx).map(Box::new).map(discovery::Answer::Openid),
         }
+    }
+}
+
+impl Operation for revocations::Request {
+    type Answer = revocations::Page;
+    const NAME: &'static str = "read_revocations";
+
+    fn lane(&self, _: &Tenant, _: Timestamp) -> Lane {
+        Lane::Task
+    }
+
+    /// What was asked for once more, from where the page ended, while the page is empty.
+    fn poll(&self) -> Option<Poll<Self>> {
+        let query = self.query.as_ref().ok().filter(|query| query.wait > 0 && query.after.is_some())?;
+        let (bearer, wait) = (self.bearer.clone(), query.wait);
+        let next = move |page: &revocations::Page| {
+            let query = revocations::Query { after: Some(page.cursor), wait };
+            let request = Self { bearer: bearer.clone(), query: Ok(query) };
+            (page.revocations.is_empty() && !page.gap).then_some(request)
+        };
+        Some(Poll { patience: Duration::from_secs(wait.into()), next: Box::new(next) })
+    }
+
+    async fn run(self, ctx: Context) -> Result<revocations::Page, flows::Error> {
+        flows::read_revocations(&ctx, self).await
     }
 }
 
@@ -253,6 +367,11 @@ fn token_lane(kind: &str, token: &Bearer) -> Lane {
 /// A contact as it is stored, however it was typed.
 fn spelled(email: &str, phone: &str) -> String {
     if email.is_empty() { phone::normalise(phone) } else { email::normalise(email) }
+}
+
+/// Challenges of one factor follow one another: the cool-down of its number is looked at before anything goes out.
+fn factor_lane(factor: &str) -> Lane {
+    challenge("factor", &factor.to_ascii_lowercase())
 }
 
 /// One of the project's queues for `kind`; the same text always meets the same one.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::ids::{ProjectId, ProjectRef};
 use flows::{Context, Services, Tenant, TenantSource, WarmSession};
 use futures::FutureExt;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::directory::{Seat, TenantDirectory, TenantEntry};
@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) admission: Admission,
     pub(crate) services: Arc<Services>,
     pub(crate) reloads: Semaphore,
+    /// Whether a shutdown has begun: who only waits is sent away.
+    pub(crate) leaving: watch::Sender<bool>,
     pub(crate) control: Arc<dyn Control>,
     source: Arc<dyn TenantSource>,
     shards: Vec<Post<RegistryMessage>>,
@@ -52,6 +54,7 @@ impl Shared {
             directory: TenantDirectory::new(&limits),
             admission: Admission::new(limits.in_flight),
             reloads: Semaphore::new(RELOADS),
+            leaving: watch::Sender::new(false),
             shards: (0..SHARDS).map(|_| Post::default()).collect(),
             limits,
             stats,

@@ -50,8 +50,26 @@ impl Edge {
     where
         dyn Runtime: Ask<O>,
     {
-        let call = Call { project: self.project.clone(), caller: self.caller.clone(), deadline: self.deadline };
+        self.ask_until(self.deadline, operation).await
+    }
+
+    /// Asks the project for what is answered after the request itself was.
+    pub(crate) async fn ask_until<O: Operation>(&self, deadline: Instant, operation: O) -> Result<O::Answer, Failure>
+    where
+        dyn Runtime: Ask<O>,
+    {
+        let call = Call { project: self.project.clone(), caller: self.caller.clone(), deadline };
         self.state.runtime().ask(call, operation).await
+    }
+
+    /// The gateway's own side of the request.
+    pub(crate) fn gateway(&self) -> &ApiState {
+        &self.state
+    }
+
+    /// Which project is asked.
+    pub(crate) fn project(&self) -> &ProjectRef {
+        &self.project
     }
 
     /// The body as it came.
@@ -132,6 +150,21 @@ impl Edge {
         Err(failure)
     }
 
+    /// Reads the body of an endpoint whose flow tells in its own time what is wrong with it.
+    ///
+    /// # Errors
+    /// Only for a body that did not arrive.
+    pub(crate) fn late<T>(
+        &self,
+        fields: impl FnOnce(&mut Object) -> Result<T, Refusal>,
+    ) -> Result<Result<T, Refusal>, Failure> {
+        match self.object() {
+            Ok(mut object) => Ok(fields(&mut object)),
+            Err(Failure::Refused(refusal)) => Ok(Err(refusal)),
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// Puts `target` in the place of what the request itself says about where to return to.
     pub(crate) fn return_to(&mut self, target: &str) {
         self.caller.redirect_candidates = vec![target.to_owned()];
@@ -167,11 +200,7 @@ impl Edge {
     pub(crate) async fn behind<T>(&self, gate: Gate, parsed: Result<T, impl Into<Failure>>) -> Result<T, Failure> {
         match parsed {
             Ok(parsed) => Ok(parsed),
-            Err(refusal) => {
-                let failure = refusal.into();
-                gate.pass(self).await?;
-                Err(failure)
-            }
+            Err(refusal) => Err(gate.before(self, refusal.into()).await),
         }
     }
 }

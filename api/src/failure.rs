@@ -62,7 +62,7 @@ pub enum Failure {
     NoRoute,
     /// The path is served, but not with this method; holds those that are.
     #[error("method not allowed")]
-    MethodNotAllowed(&'static str),
+    MethodNotAllowed(Arc<str>),
     /// The sender of a body fell silent.
     #[error("the body stalled")]
     BodyStalled,
@@ -231,7 +231,9 @@ fn write(failure: &Failure, version: ApiVersion, request_id: &str) -> Response {
         Failure::NoRoute => text(StatusCode::NOT_FOUND, "404 page not found\n"),
         Failure::MethodNotAllowed(methods) => {
             let mut response = StatusCode::METHOD_NOT_ALLOWED.into_response();
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+            if let Ok(methods) = HeaderValue::from_str(methods) {
+                response.headers_mut().insert(ALLOW, methods);
+            }
             response
         }
         Failure::BodyStalled => {

@@ -17,6 +17,7 @@ mod project;
 mod router;
 pub mod runtime;
 mod state;
+mod watchers;
 mod wire;
 
 pub use cors::Cors;

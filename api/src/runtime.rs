@@ -11,8 +11,10 @@ use domain::project::Profile;
 use domain::request::Caller;
 use domain::secret::Secret;
 use domain::{
-    admin_users, audit_log, first_checks, generate_link, introspect, invite, logout, magic_link, otp, pkce,
-    reauthenticate, recover, refresh, resend, sessions, sign_in, signup, user_delete, user_read, user_update, verify,
+    admin_factors, admin_users, audit_log, challenge_factor, enroll_factor, first_checks, generate_link, introspect,
+    invite, logout, magic_link, otp, passkey_authentication, passkey_registration, passkeys, pkce, reauthenticate,
+    recover, recovery_codes, refresh, resend, revocations, sessions, sign_in, signup, unenroll_factor, user_delete,
+    user_read, user_update, verify, verify_factor,
 };
 use tokio::time::Instant;
 
@@ -84,13 +86,18 @@ macro_rules! runtime {
 }
 
 runtime! {
+    admin_factors::Delete,
+    admin_factors::List,
+    admin_factors::Update,
     admin_users::Create,
     admin_users::Delete,
     admin_users::Get,
     admin_users::List,
     admin_users::Update,
     audit_log::List,
+    challenge_factor::Request,
     Document,
+    enroll_factor::Request,
     first_checks::Request,
     generate_link::Request,
     introspect::Request,
@@ -98,22 +105,39 @@ runtime! {
     logout::Request,
     magic_link::Request,
     otp::Request,
+    passkey_authentication::Options,
+    passkey_authentication::Verify,
+    passkey_registration::Options,
+    passkey_registration::Verify,
+    passkeys::AdminDelete,
+    passkeys::AdminList,
+    passkeys::Delete,
+    passkeys::List,
+    passkeys::Rename,
     pkce::Exchange,
     reauthenticate::Request,
     recover::Request,
+    recovery_codes::Delete,
+    recovery_codes::Generate,
+    recovery_codes::Get,
+    recovery_codes::Regenerate,
+    recovery_codes::Verify,
     refresh::Request,
     resend::Request,
+    revocations::Request,
     sessions::AdminEnd,
     sessions::AdminList,
     sessions::End,
     sessions::List,
     sign_in::Request,
     signup::Request,
+    unenroll_factor::Request,
     user_delete::Request,
     user_read::Request,
     user_update::Request,
     verify::Link,
     verify::Request,
+    verify_factor::Request,
 }
 
 /// What the edge must know of a project before it asks it anything.

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use domain::entropy::Entropy;
 use ipnet::IpNet;
+use tokio::sync::watch;
 
 use crate::mail::MailStore;
 use crate::metrics::{MetricSource, Metrics, Reading};
 use crate::runtime::Runtime;
+use crate::watchers::Watchers;
 
 /// The parts the edge is put together from.
 pub struct Parts {
@@ -35,12 +37,32 @@ pub struct ApiState(Arc<Inner>);
 struct Inner {
     parts: Parts,
     metrics: Metrics,
+    watchers: Watchers,
+    streams_end: watch::Sender<bool>,
 }
 
 impl ApiState {
     /// Puts the edge together.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { parts, metrics: Metrics::default() }))
+        let (streams_end, _) = watch::channel(false);
+        Self(Arc::new(Inner { parts, metrics: Metrics::default(), watchers: Watchers::default(), streams_end }))
+    }
+
+    /// Ends the answers that would go on for as long as somebody reads them; new ones end at once. The first step of a
+    /// shutdown.
+    pub fn end_streams(&self) {
+        self.0.streams_end.send_replace(true);
+    }
+
+    /// Waits until [`ApiState::end_streams`] is called.
+    pub(crate) async fn streams_end(&self) {
+        let mut end = self.0.streams_end.subscribe();
+        // It cannot fail: the sender lives as long as this state.
+        let _ended = end.wait_for(|end| *end).await;
+    }
+
+    pub(crate) fn watchers(&self) -> &Watchers {
+        &self.0.watchers
     }
 
     pub(crate) fn runtime(&self) -> &dyn Runtime {

@@ -53,7 +53,8 @@ impl Hit {
     }
 }
 
-/// Counters that all gateways share. Buckets and logs are separate: the same name in both is two counters.
+/// Counters that all gateways share. Those of a [`Cluster`](crate::Cluster) always answer: while Redis is away, each gateway
+/// counts for itself. Buckets and logs are separate: the same name in both is two counters.
 #[async_trait]
 pub trait Counters: Send + Sync {
     /// Takes a token from a bucket that holds `capacity` tokens, starts full and gains `refill_per_second`

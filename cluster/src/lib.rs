@@ -1,8 +1,9 @@
 //! What gateways share: the index of open sessions, invalidations and counters, over Redis or inside one process.
 //!
 //! Nothing here is a source of truth. The database decides; the index guesses, an invalidation is a hint to read
-//! again, and a counter limits. So every call may fail with [`Unavailable`], at once rather than late, and a caller
-//! goes on without the answer. Everything is keyed by project id.
+//! again, and a counter limits. So calls of the index and the bus may fail with [`Unavailable`], at once rather than late,
+//! and a caller goes on without the answer. Limits hold all the same: a gateway that cannot reach the shared counters counts
+//! in its own process until it can. Everything is keyed by project id.
 
 use std::io;
 use std::path::Path;
@@ -12,6 +13,7 @@ use domain::secret::Secret;
 
 pub mod bus;
 pub mod counters;
+mod fallback;
 mod in_process;
 mod redis;
 pub mod sessions;
@@ -70,9 +72,9 @@ impl Cluster {
     /// system's roots), `[user]:password@`, and `/db` are understood. Redis 6 or newer, or Valkey.
     ///
     /// Waits for the first connection for as long as `options` say. A server that cannot be reached by then is no
-    /// error: a gateway must be able to restart while Redis is away. The services then fail until it is back, and
-    /// [`Bus::healthy`] says so. Must be called inside a Tokio runtime; the connections close when the last clone of
-    /// the services is dropped.
+    /// error: a gateway must be able to restart while Redis is away. Until it is back the index and the bus fail, the
+    /// counters are this gateway's own, and [`Bus::healthy`] says so. Must be called inside a Tokio runtime; the
+    /// connections close when the last clone of the services is dropped.
     pub async fn redis(url: &Secret<String>, options: RedisOptions) -> Result<Self, ConnectError> {
         redis::connect(url, options).await
     }

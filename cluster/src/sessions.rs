@@ -15,8 +15,9 @@ pub const IDLE_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How many sessions are remembered for a user; beyond it the least recently used are forgotten.
 pub const MAX_PER_USER: usize = 512;
 
-/// What is left after forgetting: an eighth is cleared at once, so that not every sign-in sorts the whole set.
-pub(crate) const KEPT_PER_USER: usize = MAX_PER_USER - MAX_PER_USER / 8;
+/// What is left after forgetting: an eighth is cleared at once, so that not every sign-in sorts the whole set. As many of a
+/// user's sessions, the most recently used, are always remembered.
+pub const KEPT_PER_USER: usize = MAX_PER_USER - MAX_PER_USER / 8;
 
 /// What the index knows about a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,11 @@ pub mod otp;
 pub mod password;
 pub mod pkce;
 pub mod project_key;
+pub mod qr;
+pub mod recovery_code;
 pub mod refresh_token;
 pub mod seal;
+pub mod totp;
+pub mod webauthn;
 
 mod bytes;

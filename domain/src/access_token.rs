@@ -62,7 +62,7 @@ pub fn best_aal(user: &User) -> Aal {
 /// sessions of users who have a second factor.
 pub fn expires_at(user: &User, session: &Session, life: i64, limits: &SessionLimits, now: Timestamp) -> i64 {
     let full = now.unix().saturating_add(life);
-    let capped = limits.low_aal.filter(|_| Aal::of(&session.amr) < best_aal(user));
+    let capped = limits.low_aal.filter(|_| session.level() < best_aal(user));
     capped.map_or(full, |cap: TimeDelta| full.min(session.created_at.plus(cap).unix()))
 }
 
@@ -80,7 +80,7 @@ impl Claims {
             app_metadata: user.app_metadata.clone(),
             user_metadata: user.user_metadata.clone(),
             role: user.role.clone(),
-            aal: Aal::of(&session.amr).as_str(),
+            aal: session.level().as_str(),
             amr: amr(user, session),
             session_id: session.id.to_string(),
             is_anonymous: user.is_anonymous,

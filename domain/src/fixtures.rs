@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::config::{Defaults, Explicit, Policy};
+use crate::factor::FactorType;
 use crate::ids::{FactorId, IdentityId, SessionId, UserId};
 use crate::session::{Aal, AmrEntry, Session};
 use crate::time::Timestamp;
@@ -48,6 +49,7 @@ pub(crate) fn session() -> Session {
         ip: None,
         tag: None,
         refresh_token_counter: Some(0),
+        raised_from: None,
         refresh_token_hmac_key: None,
         amr: vec![amr_entry("password", 0)],
     }
@@ -62,7 +64,7 @@ pub(crate) fn amr_entry(method: &str, seconds: i64) -> AmrEntry {
 pub(crate) fn factor(verified: bool) -> Factor {
     Factor {
         id: FactorId(Uuid::from_u128(0x3333)),
-        factor_type: "totp".to_owned(),
+        factor_type: FactorType::Totp,
         verified,
         friendly_name: String::new(),
         phone: None,

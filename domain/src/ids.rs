@@ -40,6 +40,10 @@ ids! {
     IdentityId
     /// A row of `auth.mfa_factors`.
     FactorId
+    /// A row of `auth.mfa_challenges` or `auth.webauthn_challenges`.
+    ChallengeId
+    /// A row of `auth.webauthn_credentials`.
+    PasskeyId
 }
 
 /// The public name of a project: `[a-z][a-z0-9-]{2,62}`.

@@ -6,7 +6,7 @@ use crate::access_token::best_aal;
 use crate::config::Policy;
 use crate::refusal::Refusal;
 use crate::secret::Secret;
-use crate::session::{Aal, AmrEntry, Session, SessionEnd, session_end};
+use crate::session::{Session, SessionEnd, session_end};
 use crate::time::Timestamp;
 use crate::user::User;
 
@@ -80,10 +80,22 @@ fn group<'a>(session: &'a Session, tags: &'a [String]) -> &'a str {
     session.tag.as_deref().filter(|tag| tags.iter().any(|known| known == tag)).unwrap_or(first)
 }
 
-/// When a second factor was last used in the session: what was issued before it must not come back raised.
-pub fn raised_at(session: &Session) -> Option<Timestamp> {
-    let second = |entry: &&AmrEntry| Aal::of(std::slice::from_ref(*entry)) == Aal::Aal2;
-    session.amr.iter().filter(second).map(|entry| entry.at).max()
+/// Whether a counter was issued before the session's level rose. Order tells, not a clock: a proof may take a while, and
+/// tokens that are given out meanwhile are older than the rise that follows.
+fn precedes_rise(session: &Session, counter: i64) -> bool {
+    session.raised_from.is_some_and(|first| counter < first)
+}
+
+/// The same for the row of a stored token. In a session whose tokens are counted, stored ones are left from before.
+pub fn stored_precedes_rise(session: &Session, row: i64) -> bool {
+    session.raised_from.is_some_and(|first| session.refresh_token_counter.is_some() || row < first)
+}
+
+/// When a second factor was last used in a session of which it is not known with which token its level rose: an adopted
+/// one, raised by another server. There the clock must do, for tokens that were used already.
+pub fn raised_at_by_clock(session: &Session) -> Option<Timestamp> {
+    let methods = session.amr.iter().filter(|entry| entry.is_second_factor());
+    methods.map(|entry| entry.at).max().filter(|_| session.raised_from.is_none())
 }
 
 /// What happens to a session-bound token.
@@ -109,8 +121,7 @@ pub enum Verdict {
 
 /// Judges a session-bound token by its counter (§10.7).
 ///
-/// A level rises only for tokens issued after it rose. A second factor moves the counter on by two, so that a token
-/// from before it never passes for a lost answer; in a raised session it does not pass for a parallel refresh either.
+/// A level rises only for tokens issued after it rose: an older one is refused at any time, and is no theft either.
 ///
 /// # Errors
 /// A session without counter; a counter that was never issued.
@@ -124,11 +135,15 @@ pub fn decide(session: &Session, token: i64, policy: &Policy, now: Timestamp) ->
         let next = current.checked_add(1).ok_or(Refusal::RefreshTokenNotFound)?;
         return Ok(Verdict::Rotate { next });
     }
+    if precedes_rise(session, token) {
+        return Ok(Verdict::Refuse);
+    }
     let last_use = session.last_refresh();
     let interval = TimeDelta::try_seconds(policy.refresh_token_reuse_interval).unwrap_or(TimeDelta::MAX);
     let concurrent = now.since(last_use).abs() < interval;
     let lost_answer = behind == 1;
-    if let (Some(raised), false) = (raised_at(session), lost_answer) {
+    // Who raised it moved the counter on by two, so that a token from before never passes for a lost answer.
+    if let (Some(raised), false) = (raised_at_by_clock(session), lost_answer) {
         // Where nothing was refreshed since, the token's owner is merely late.
         if concurrent || raised >= last_use {
             return Ok(Verdict::Refuse);
@@ -152,7 +167,9 @@ pub struct StoredFacts {
     pub revoked_at: Timestamp,
     /// When it was issued.
     pub issued_at: Timestamp,
-    /// When the session's level rose last (`raised_at`).
+    /// It was issued before the session's level rose (`stored_precedes_rise`).
+    pub precedes_rise: bool,
+    /// When the session's level rose last, where nothing better tells (`raised_at_by_clock`).
     pub raised_at: Option<Timestamp>,
     /// It is the predecessor of the session's active token.
     pub is_parent_of_active: bool,
@@ -175,7 +192,12 @@ pub enum StoredVerdict {
 
 /// Judges a stored token (§10.6). All that is issued for one generation is one successor: a token that is used again in
 /// time gets the active one. Once a family has ended it has no active token, and none of its tokens opens it again.
+///
+/// A level rises only for tokens issued after it rose: an older one is refused at any time, used or not, and is no theft.
 pub fn decide_stored(token: &StoredFacts, policy: &Policy, now: Timestamp) -> StoredVerdict {
+    if token.precedes_rise {
+        return StoredVerdict::Refuse;
+    }
     if !token.revoked {
         return StoredVerdict::Rotate;
     }
@@ -251,9 +273,41 @@ mod tests {
     }
 
     #[test]
-    fn a_token_from_before_the_second_factor_never_comes_back_raised() {
+    fn a_token_from_before_the_rise_is_refused_at_any_time() {
+        // 3 was the newest when the level rose, by a proof that was asked for at 90, and the counter moved to 5.
+        let mut raised = Session { raised_from: Some(5), ..at_five() };
+        raised.amr.push(amr_entry("totp", 90));
+        for interval in [0, 10, i64::MAX] {
+            let policy = Policy { refresh_token_reuse_interval: interval, ..policy() };
+            for current in [5, 6, 7, 100] {
+                let session = Session { refresh_token_counter: Some(current), ..raised.clone() };
+                for (token, seconds) in (0..5).flat_map(|token| [90, 100, 101, 109, 100_000].map(|at| (token, at))) {
+                    let verdict = decide(&session, token, &policy, at(seconds));
+                    assert_eq!(verdict, Ok(Verdict::Refuse), "{interval} {current} {token} {seconds}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_since_the_rise_know_parallel_refreshes_lost_answers_and_theft() {
+        let mut raised = Session { raised_from: Some(5), refresh_token_counter: Some(7), ..at_five() };
+        raised.amr.push(amr_entry("totp", 90));
+        let judged = |token: i64, seconds: i64| decide(&raised, token, &policy(), at(seconds)).unwrap();
+        assert_eq!(judged(7, 100), Verdict::Rotate { next: 8 });
+        assert_eq!(judged(6, 100_000), Verdict::Reissue { current: 7, causes: vec!["fail-to-save"] });
+        assert_eq!(judged(5, 109), Verdict::Reissue { current: 7, causes: vec!["concurrent-refresh"] });
+        assert_eq!(judged(5, 110), Verdict::EndFamily);
+        let zero = Policy { refresh_token_reuse_interval: 0, ..policy() };
+        assert_eq!(decide(&raised, 5, &zero, at(100)), Ok(Verdict::EndFamily));
+    }
+
+    #[test]
+    fn where_another_server_raised_the_session_the_clock_tells() {
         let mut raised = at_five(); // 3 was the newest when the factor was verified at 100 and moved the counter to 5
         raised.amr.push(amr_entry("totp", 100));
+        assert_eq!(raised_at_by_clock(&raised), Some(at(100)));
+        assert_eq!(raised_at_by_clock(&Session { raised_from: Some(5), ..raised.clone() }), None);
         assert_eq!(decide(&raised, 3, &policy(), at(101)), Ok(Verdict::Refuse));
         assert_eq!(decide(&raised, 3, &policy(), at(100_000)), Ok(Verdict::Refuse));
         raised.refresh_token_counter = Some(6); // refreshed once since
@@ -268,6 +322,7 @@ mod tests {
             revoked: true,
             revoked_at: at(100),
             issued_at: at(50),
+            precedes_rise: false,
             raised_at: None,
             is_parent_of_active: false,
             family_has_active: true,
@@ -305,7 +360,31 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_token_from_before_the_second_factor_is_refused_and_the_family_lives() {
+    fn a_stored_token_from_before_the_rise_is_refused_at_any_time() {
+        for (revoked, is_parent_of_active, family_has_active) in
+            [(true, true, true), (true, false, true), (false, false, true), (true, false, false)]
+        {
+            let before = StoredFacts { precedes_rise: true, revoked, is_parent_of_active, family_has_active, ..used() };
+            for seconds in [50, 100, 105, 100_000] {
+                assert_eq!(judged_stored(before, seconds), StoredVerdict::Refuse, "{before:?} {seconds}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_rows_tells_what_came_before_the_rise() {
+        let stored = Session { refresh_token_counter: None, raised_from: Some(20), ..session() };
+        for (row, precedes) in [(0, true), (19, true), (20, false), (21, false)] {
+            assert_eq!(stored_precedes_rise(&stored, row), precedes, "{row}");
+        }
+        // Beside a counter, stored tokens are left from before it.
+        assert!(stored_precedes_rise(&Session { raised_from: Some(2), ..session() }, 1000));
+        // Never raised, or by another server.
+        assert!(!stored_precedes_rise(&Session { raised_from: None, ..stored }, 0));
+    }
+
+    #[test]
+    fn where_another_server_raised_the_family_the_clock_tells() {
         let before = StoredFacts { raised_at: Some(at(60)), is_parent_of_active: true, ..used() };
         assert_eq!(judged_stored(before, 100), StoredVerdict::Refuse);
         let after = StoredFacts { raised_at: Some(at(50)), is_parent_of_active: true, ..used() };

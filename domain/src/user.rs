@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::factor::FactorType;
 use crate::ids::{FactorId, IdentityId, UserId};
 use crate::time::Timestamp;
 
@@ -149,8 +150,8 @@ impl Identity {
 pub struct Factor {
     /// The row.
     pub id: FactorId,
-    /// `totp`, `phone` or `webauthn`.
-    pub factor_type: String,
+    /// What it is.
+    pub factor_type: FactorType,
     /// Whether the user has proven it.
     pub verified: bool,
     /// Empty when none.

@@ -153,16 +153,16 @@ impl<'a> Identity<'a> {
     }
 }
 
-/// A factor object.
+/// A factor as clients see it (`contract/mfa-passkeys-oauth.md` §1.3).
 #[derive(Serialize)]
-struct Factor<'a> {
+pub struct Factor<'a> {
     id: FactorId,
     created_at: Timestamp,
     updated_at: Timestamp,
     status: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     friendly_name: &'a str,
-    factor_type: &'a str,
+    factor_type: &'static str,
     phone: &'a str,
     last_challenged_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -172,14 +172,15 @@ struct Factor<'a> {
 }
 
 impl<'a> Factor<'a> {
-    fn of(factor: &'a user::Factor) -> Self {
+    /// The shape of `factor`.
+    pub fn of(factor: &'a user::Factor) -> Self {
         Self {
             id: factor.id,
             created_at: factor.created_at,
             updated_at: factor.updated_at,
             status: if factor.verified { "verified" } else { "unverified" },
             friendly_name: &factor.friendly_name,
-            factor_type: &factor.factor_type,
+            factor_type: factor.factor_type.as_str(),
             phone: factor.phone.as_deref().unwrap_or_default(),
             last_challenged_at: factor.last_challenged_at,
             web_authn_aaguid: factor.web_authn_aaguid,

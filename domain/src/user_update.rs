@@ -2,11 +2,13 @@
 
 use crate::config::Policy;
 use crate::config::policy::ADMIN_GROUP;
+use crate::project::Profile;
 use crate::refusal::Refusal;
 use crate::request::Bearer;
 use crate::secret::Secret;
 use crate::session::{Aal, AmrEntry, Session};
 use crate::sms::Channel;
+use crate::step_up::{self, Operation, Verdict};
 use crate::time::Timestamp;
 use crate::user::{Metadata, User};
 use crate::{email, phone};
@@ -38,7 +40,7 @@ pub struct Request {
     pub channel: String,
 }
 
-/// How old a session may be to change the password without a nonce, in seconds.
+/// How old a session may be to change the password without a nonce in compat, in seconds.
 const FRESH: i64 = 86_400;
 
 /// The contacts that a change asks for.
@@ -66,8 +68,9 @@ pub fn contacts(request: &Request, user: &User, policy: &Policy) -> Result<Conta
     Ok(Contacts { email, phone, channel })
 }
 
-/// Checks whether the bearer may ask for the change: rows 2 to 5 of the contract's checks. Whether a contact is free, the
-/// proof is fresh, the old password right and the new one new takes reading and hashing and is the caller's.
+/// Checks whether the bearer may ask for the change: rows 2 to 5 of the contract's checks, and after row 3 whether a second
+/// factor was used lately, where the project asks for that. Whether a contact is free, another proof right, the old password
+/// right and the new one new takes reading and hashing and is the caller's.
 ///
 /// # Errors
 /// The first check that fails.
@@ -77,14 +80,20 @@ pub fn check(
     user: &User,
     session: Option<&Session>,
     policy: &Policy,
+    now: Timestamp,
 ) -> Result<(), Refusal> {
     let changes_contact = contacts.email.is_some() || contacts.phone.is_some();
     if request.app_metadata.is_some() && (user.aud != policy.jwt_aud || user.role != ADMIN_GROUP) {
         return Err(Refusal::AppMetadataNeedsAdmin);
     }
-    let raised = session.is_some_and(|session| Aal::of(&session.amr) == Aal::Aal2);
+    let raised = session.is_some_and(|session| session.level() == Aal::Aal2);
     if user.has_verified_factor() && !raised && (request.password.is_some() || changes_contact) {
         return Err(Refusal::UpdateNeedsAal2);
+    }
+    for operation in operations(request, contacts) {
+        if let Verdict::Refused(refusal) = step_up::judge(operation, user, session, policy, now) {
+            return Err(refusal);
+        }
     }
     if user.is_anonymous && request.password.is_some() && request.email.is_empty() && request.phone.is_empty() {
         return Err(Refusal::AnonymousPassword);
@@ -109,10 +118,52 @@ fn changed(
     Ok((current != Some(contact.as_str())).then_some(contact))
 }
 
-/// Whether a password change, or the end of the account, needs a fresh proof: the project asks for one, and the session is
-/// not fresh itself (§16.2 row 8).
-pub fn needs_fresh_proof(session: Option<&Session>, policy: &Policy, now: Timestamp) -> bool {
-    let fresh = session.is_some_and(|session| now <= session.created_at.plus_seconds(FRESH));
+/// What a change asks a step-up for.
+fn operations(request: &Request, contacts: &Contacts) -> impl Iterator<Item = Operation> {
+    let asked = [
+        (Operation::PasswordChange, request.password.is_some()),
+        (Operation::EmailChange, contacts.email.is_some()),
+        (Operation::PhoneChange, contacts.phone.is_some()),
+    ];
+    asked.into_iter().filter_map(|(operation, asked)| asked.then_some(operation))
+}
+
+/// A proof that a change takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Whether the old password is one; a nonce always is.
+    pub by_password: bool,
+    /// The answer to who shows none.
+    pub refusal: Refusal,
+}
+
+/// The proof a change takes (row 8, and the project's step-up), if any: one for all that it changes, which [`check`] has let
+/// through.
+pub fn proof(
+    request: &Request,
+    contacts: &Contacts,
+    user: &User,
+    session: Option<&Session>,
+    policy: &Policy,
+    now: Timestamp,
+) -> Option<Proof> {
+    if request.password.is_some() && needs_reauthentication(session, policy, now) {
+        let by_password = policy.profile == Profile::Shield;
+        return Some(Proof { by_password, refusal: Refusal::ReauthenticationNeeded });
+    }
+    operations(request, contacts).find_map(|operation| match step_up::judge(operation, user, session, policy, now) {
+        Verdict::NeedsProof(refusal) => Some(Proof { by_password: true, refusal }),
+        Verdict::Granted | Verdict::Refused(_) => None,
+    })
+}
+
+/// Whether a password change needs a reauthentication: the project asks for one, and the session is not fresh itself (§16.2
+/// row 8). What is fresh in shield is what is fresh for a step-up (`security/advisor.md` §1.7).
+fn needs_reauthentication(session: Option<&Session>, policy: &Policy, now: Timestamp) -> bool {
+    let fresh = match policy.profile {
+        Profile::Compat => session.is_some_and(|session| now <= session.created_at.plus_seconds(FRESH)),
+        Profile::Shield => step_up::is_fresh_sign_in(session, policy, now),
+    };
     policy.security_update_password_require_reauthentication && !fresh
 }
 
@@ -129,6 +180,7 @@ mod tests {
     use super::*;
     use crate::fixtures::{amr_entry, at, factor, policy, session, user};
     use crate::request::Bearer;
+    use crate::step_up::StepUp;
 
     fn request() -> Request {
         Request {
@@ -155,7 +207,7 @@ mod tests {
     }
 
     fn judged_in(session: Option<&Session>, request: &Request, user: &User) -> Result<(), Refusal> {
-        check(request, &contacts(request, user, &policy())?, user, session, &policy())
+        check(request, &contacts(request, user, &policy())?, user, session, &policy(), at(0))
     }
 
     #[test]
@@ -214,10 +266,71 @@ mod tests {
     #[test]
     fn an_old_session_needs_a_fresh_proof_where_the_project_asks() {
         let asking = Policy { security_update_password_require_reauthentication: true, ..policy() };
-        assert!(!needs_fresh_proof(Some(&session()), &asking, at(FRESH)));
-        assert!(needs_fresh_proof(Some(&session()), &asking, at(FRESH + 1)));
-        assert!(needs_fresh_proof(None, &asking, at(0)));
-        assert!(!needs_fresh_proof(None, &policy(), at(0)));
+        assert!(!needs_reauthentication(Some(&session()), &asking, at(FRESH)));
+        assert!(needs_reauthentication(Some(&session()), &asking, at(FRESH + 1)));
+        assert!(needs_reauthentication(None, &asking, at(0)));
+        assert!(!needs_reauthentication(None, &policy(), at(0)));
+    }
+
+    fn shield(operations: impl IntoIterator<Item = Operation>) -> Policy {
+        let step_up = StepUp { operations: operations.into_iter().collect(), max_age: 600 };
+        Policy { profile: Profile::Shield, step_up, ..policy() }
+    }
+
+    #[test]
+    fn in_shield_a_proof_is_as_fresh_as_for_a_step_up() {
+        let asking = Policy { security_update_password_require_reauthentication: true, ..shield([]) };
+        assert!(!needs_reauthentication(Some(&session()), &asking, at(599)));
+        assert!(needs_reauthentication(Some(&session()), &asking, at(600)));
+        let mut raised = session();
+        raised.amr.insert(0, amr_entry("totp", 5000));
+        assert!(!needs_reauthentication(Some(&raised), &asking, at(5599)));
+    }
+
+    #[test]
+    fn one_proof_serves_all_that_changes() {
+        let all = Request { email: "c@d.co".to_owned(), phone: "15550000001".to_owned(), ..new_password() };
+        let asked = |request: &Request, policy: &Policy, second| {
+            let contacts = contacts(request, &user(), policy).unwrap();
+            proof(request, &contacts, &user(), Some(&session()), policy, at(second))
+                .map(|proof| (proof.refusal, proof.by_password))
+        };
+        let password = Some((Refusal::ReauthenticationNeeded, true));
+        let email = Some((Refusal::FreshSignInNeeded("Email update"), true));
+        let phone = Some((Refusal::FreshSignInNeeded("Phone update"), true));
+        let only_phone = Request { phone: all.phone.clone(), ..request() };
+        let only_data = Request { data: Some(Metadata::new()), ..request() };
+        let (email_step, phone_step) = (shield([Operation::EmailChange]), shield([Operation::PhoneChange]));
+        assert_eq!(asked(&all, &shield([Operation::PasswordChange, Operation::EmailChange]), 600), password);
+        assert_eq!(asked(&all, &email_step, 600), email);
+        assert_eq!(asked(&all, &phone_step, 600), phone);
+        assert_eq!(asked(&only_phone, &email_step, 600), None);
+        assert_eq!(asked(&only_data, &shield(Operation::ALL), 600), None);
+        assert_eq!(asked(&all, &shield(Operation::ALL), 599), None);
+        // The contract's rule alone takes no password in compat.
+        let compat = Policy { security_update_password_require_reauthentication: true, ..policy() };
+        assert_eq!(asked(&all, &compat, FRESH), None);
+        assert_eq!(asked(&all, &compat, FRESH + 1), Some((Refusal::ReauthenticationNeeded, false)));
+        let both = Policy { step_up: email_step.step_up.clone(), ..compat };
+        assert_eq!(asked(&all, &both, FRESH), email);
+        assert_eq!(asked(&all, &both, FRESH + 1), Some((Refusal::ReauthenticationNeeded, false)));
+    }
+
+    #[test]
+    fn a_stale_second_factor_is_told_after_a_missing_one() {
+        let policy = shield([Operation::EmailChange]);
+        let enrolled = User { factors: vec![factor(true)], ..user() };
+        let email = Request { email: "c@d.co".to_owned(), ..request() };
+        let judged = |request: &Request, session: &Session, second| {
+            let contacts = contacts(request, &enrolled, &policy).unwrap();
+            check(request, &contacts, &enrolled, Some(session), &policy, at(second))
+        };
+        let mut raised = session();
+        raised.amr.push(amr_entry("totp", 0));
+        assert_eq!(judged(&email, &session(), 600), Err(Refusal::UpdateNeedsAal2));
+        assert_eq!(judged(&email, &raised, 600), Err(Refusal::StepUpNeededToUpdate));
+        assert_eq!(judged(&email, &raised, 599), Ok(()));
+        assert_eq!(judged(&new_password(), &raised, 600), Ok(()));
     }
 
     #[test]

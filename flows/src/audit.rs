@@ -53,6 +53,28 @@ pub const USER_RECOVERY_REQUESTED: Action = Action("user_recovery_requested", "u
 pub const USER_REAUTHENTICATE_REQUESTED: Action = Action("user_reauthenticate_requested", "user");
 /// An administrator invited somebody.
 pub const USER_INVITED: Action = Action("user_invited", "team");
+/// A factor was enrolled.
+pub const FACTOR_IN_PROGRESS: Action = Action("factor_in_progress", "factor");
+/// A factor was challenged.
+pub const CHALLENGE_CREATED: Action = Action("challenge_created", "factor");
+/// A challenge was answered.
+pub const VERIFICATION_ATTEMPTED: Action = Action("verification_attempted", "factor");
+/// A factor was removed by its user.
+pub const FACTOR_UNENROLLED: Action = Action("factor_unenrolled", "factor");
+/// A factor was removed by an administrator.
+pub const FACTOR_DELETED: Action = Action("factor_deleted", "factor");
+/// A factor was changed by an administrator.
+pub const FACTOR_UPDATED: Action = Action("factor_updated", "factor");
+/// Recovery codes were made. Ours.
+pub const RECOVERY_CODES_GENERATED: Action = Action("recovery_codes_generated", "factor");
+/// Recovery codes were dropped by their user. Ours.
+pub const RECOVERY_CODES_DELETED: Action = Action("recovery_codes_deleted", "factor");
+/// A passkey was registered.
+pub const PASSKEY_CREATED: Action = Action("passkey_created", "user");
+/// A passkey was renamed.
+pub const PASSKEY_UPDATED: Action = Action("passkey_updated", "user");
+/// A passkey was removed.
+pub const PASSKEY_DELETED: Action = Action("passkey_deleted", "user");
 
 /// Whom an action is about.
 #[derive(Clone, Copy, Debug)]
@@ -136,8 +158,11 @@ fn with_subject(mut traits: Value, user: Subject<'_>, action: Action) -> Value {
 
 /// An action of an admin, whose token has `role`, on a user.
 pub fn by_admin<'a>(role: &str, user: impl Into<Subject<'a>>, action: Action, traits: Value) -> Value {
-    let user = user.into();
-    let traits = with_subject(traits, user, action);
+    by_role(role, action, with_subject(traits, user.into(), action))
+}
+
+/// An action of an admin, whose token has `role`, on what `traits` name.
+pub fn by_role(role: &str, action: Action, traits: Value) -> Value {
     let payload = json!({
         "actor_id": Uuid::nil(),
         "actor_username": role,

@@ -6,6 +6,7 @@ use domain::refusal::Refusal;
 use domain::request::Bearer;
 use domain::secret::Secret;
 use domain::session::Session;
+use domain::step_up::{Operation, Verdict, judge};
 use domain::user::User;
 use serde_json::Value;
 
@@ -63,7 +64,17 @@ pub async fn user(ctx: &Context, token: &Bearer) -> Result<Authenticated> {
     Ok(Authenticated { claims, user, session })
 }
 
-/// An admin's token: a key of the project, or a person whose role is one of the project's admin roles. Gives the role.
+/// A user's token that is no guest's, as the token says.
+pub async fn member(ctx: &Context, token: &Bearer) -> Result<Authenticated> {
+    let authenticated = user(ctx, token).await?;
+    if authenticated.claims.get("is_anonymous") == Some(&Value::Bool(true)) {
+        return Err(Refusal::AnonymousNotAllowed.into());
+    }
+    Ok(authenticated)
+}
+
+/// An admin's token: a key of the project, or a person whose role is one of the project's admin roles. A person must have
+/// used a second factor lately, where the project asks for that; keys have no session and are machines. Gives the role.
 pub async fn admin(ctx: &Context, token: &Bearer) -> Result<String> {
     let claims = claims(ctx, token)?;
     let (mut user, mut session) = (None, None);
@@ -73,5 +84,11 @@ pub async fn admin(ctx: &Context, token: &Bearer) -> Result<String> {
         (user, session) = (Some(found.user), found.session);
     }
     bearer::admit_admin(&claims, user.as_ref(), session.as_ref(), ctx.policy(), ctx.now)?;
+    if let Some(user) = &user
+        && let Verdict::Refused(refusal) | Verdict::NeedsProof(refusal) =
+            judge(Operation::Admin, user, session.as_ref(), ctx.policy(), ctx.now)
+    {
+        return Err(refusal.into());
+    }
     Ok(bearer::role(&claims))
 }

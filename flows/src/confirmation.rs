@@ -149,7 +149,7 @@ impl Proving for ByPassword {
         let traits = json!({ "provider": self.contact.provider() });
         ctx.write_audit(tx, audit::by_user(user, audit::USER_SIGNED_UP, traits.clone())).await?;
         ctx.write_audit(tx, audit::by_user(user, audit::LOGIN, traits)).await?;
-        let end = open(ctx, tx, given, user.id, METHOD).await?;
+        let end = open(ctx, tx, given, user, METHOD).await?;
         let user = tx.users().read(user.id).await?.ok_or(Refusal::UserAlreadyExists)?;
         Ok(Step::Done(Box::new(Done { end, user, ended: Vec::new(), notices: Vec::new() })))
     }

@@ -171,6 +171,12 @@ impl Context {
         })
     }
 
+    /// The same with the caller's address, as factors, passkeys and identities have it (`contract/platform.md` §8).
+    pub fn audit_with_address(&self, payload: serde_json::Value) -> Option<AuditEntry> {
+        let ip_address = self.caller.ip.clone().unwrap_or_default();
+        self.audit(payload).map(|entry| AuditEntry { ip_address, ..entry })
+    }
+
     /// Writes an audit row of this request inside `tx`, unless the project keeps none.
     pub async fn write_audit(&self, tx: &mut Tx, payload: serde_json::Value) -> Result<()> {
         if let Some(entry) = self.audit(payload) {

@@ -54,7 +54,7 @@ impl Proving for Exchange {
         ctx.write_audit(tx, audit::by_user(&user, audit::LOGIN, traits)).await?;
         let signed_in = UserChanges { last_sign_in_at: Some(Some(ctx.now)), ..UserChanges::default() };
         tx.users().update(user.id, signed_in, ctx.now).await?;
-        let end = open(ctx, tx, given, user.id, &flow.authentication_method).await?;
+        let end = open(ctx, tx, given, &user, &flow.authentication_method).await?;
         let user = tx.users().read(user.id).await?.ok_or(Refusal::BearerUserNotFound)?;
         Ok(Step::Done(Box::new(Done { end, user, ended: Vec::new(), notices: Vec::new() })))
     }

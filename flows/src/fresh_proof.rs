@@ -1,42 +1,59 @@
-//! A fresh proof of who asks: the nonce of a reauthentication (`contract/core.md` §16.2 row 8), or the password where the
-//! project takes that instead (`security/advisor.md` §1.7).
+//! A fresh proof of who asks: the nonce of a reauthentication (`contract/core.md` §16.2 row 8), or the password where that is
+//! taken instead (`security/advisor.md` §1.7, §1.9).
 
 use crypto::digest::constant_time_eq;
-use domain::project::Profile;
+use domain::contact::Contact;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
 use domain::sms::test_code;
 use domain::user::User;
-use domain::user_update::needs_fresh_proof;
 use domain::verify::{is_expired, is_guess};
 use storage::TokenKind;
 
-use crate::authenticate::Authenticated;
 use crate::context::Context;
 use crate::error::Result;
+use crate::limits::{self, Attempt};
+use crate::step_up::Proofs;
 use crate::{message, one_time};
 
-/// Demands a fresh proof where the project wants one and the session is not fresh itself. A right nonce is used up at once,
-/// whatever becomes of the request.
-pub(crate) async fn demand(
-    ctx: &Context,
-    authenticated: &Authenticated,
-    nonce: &Secret<String>,
-    password: Option<&Secret<String>>,
-) -> Result<()> {
-    if !needs_fresh_proof(authenticated.session.as_ref(), ctx.policy(), ctx.now) {
-        return Ok(());
+/// What counts as a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// The nonce alone.
+    Nonce,
+    /// The nonce, or the password.
+    NonceOrPassword,
+}
+
+/// Looks at what a request shows; without any it is answered `refusal`. A right nonce is used up at once, whatever becomes
+/// of the request.
+pub(crate) async fn show(ctx: &Context, user: &User, proofs: Proofs<'_>, takes: Takes, refusal: Refusal) -> Result<()> {
+    if let Some(nonce) = proofs.nonce() {
+        return consume(ctx, user, nonce).await;
     }
-    if !nonce.expose().is_empty() {
-        return consume(ctx, &authenticated.user, nonce).await;
+    match proofs.current_password() {
+        Some(password) if takes == Takes::NonceOrPassword => is_password(ctx, user, password, refusal).await,
+        _ => Err(refusal.into()),
     }
-    let password = password.filter(|_| ctx.policy().profile == Profile::Shield);
-    let Some(password) = password else { return Err(Refusal::ReauthenticationNeeded.into()) };
-    match ctx.store().find_password(authenticated.user.id).await? {
-        Some(stored) if ctx.verify_password(password, &stored).await? => Ok(()),
-        Some(_) => Err(Refusal::CurrentPasswordInvalid.into()),
-        None => Err(Refusal::ReauthenticationNeeded.into()),
+}
+
+/// Checks the password as a sign-in would: wrong ones count as failed sign-ins, so that an open session is no way around
+/// that limit.
+async fn is_password(ctx: &Context, user: &User, password: &Secret<String>, refusal: Refusal) -> Result<()> {
+    let contact = user.email.clone().map(Contact::Email).or_else(|| user.phone.clone().map(Contact::Phone));
+    let attempt = contact.as_ref().map(Attempt::SignIn);
+    if let Some(attempt) = attempt {
+        limits::attempt(ctx, attempt).await?;
     }
+    let stored = ctx.store().find_password(user.id).await?;
+    let Some(stored) = stored else { return Err(refusal.into()) };
+    if !ctx.verify_password(password, &stored).await? {
+        return Err(Refusal::CurrentPasswordInvalid.into());
+    }
+    if let Some(attempt) = attempt {
+        limits::succeeded(ctx, attempt).await;
+    }
+    Ok(())
 }
 
 /// Uses the nonce up, and with it every other code of the user. Wrong ones are counted on its row.

@@ -1,18 +1,19 @@
 //! Opening a session and signing its tokens: the end of every sign-in (`contract/core.md` §10.2).
 
 use crypto::refresh_token;
-use domain::access_token::{self, Claims};
+use domain::access_token::{self, Claims, best_aal};
 use domain::hook::Point;
 use domain::ids::{SessionId, UserId};
 use domain::secret::Secret;
-use domain::session::{Aal, AmrEntry, Session};
+use domain::session::{Aal, AmrEntry, Live, Session};
 use domain::tokens::IssuedSession;
 use domain::user::{Metadata, User};
-use storage::{NewRefreshToken, NewSession};
+use storage::{AuditEntry, NewRefreshToken, NewSession, OpenSession, ReadUser, Tx};
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::hooks;
+use crate::notices::{self, Notice};
+use crate::{hooks, new_device};
 
 /// The way a refresh gets its token, as the custom-access-token hook is told.
 pub(crate) const REFRESH: &str = "token_refresh";
@@ -38,12 +39,74 @@ pub(crate) fn opening(ctx: &Context, user: UserId, method: &str) -> Opening {
         user_id: user,
         user_agent: ctx.caller.user_agent.clone(),
         ip: ctx.caller.ip.clone(),
+        aal: Aal::Aal1,
         refresh_token_counter: bound.then_some(0),
         refresh_token: (!bound).then(|| NewRefreshToken { token: first_token.clone() }),
         amr_method: method.to_owned(),
         amr_id: ctx.entropy().uuid(),
     };
     Opening { session, first_token }
+}
+
+/// What a session is opened upon, besides the user who is still there and not banned.
+#[derive(Default)]
+pub(crate) struct Proof {
+    /// The hash that a password was checked against: a password changed meanwhile opens nothing.
+    pub(crate) verified_hash: Option<Secret<String>>,
+    /// A better hash of the same password, stored on the way.
+    pub(crate) upgraded_hash: Option<Secret<String>>,
+}
+
+/// Opens a session of an account that exists; `before` is the user as he was read for it. `None` when the proof holds no longer.
+/// One statement, unless the project bounds the number of sessions or tells of new devices.
+pub(crate) async fn open(
+    ctx: &Context,
+    opening: &Opening,
+    before: &User,
+    proof: Proof,
+    audit: Option<AuditEntry>,
+) -> Result<Option<ReadUser>> {
+    let open = OpenSession {
+        session: opening.session.clone(),
+        verified_hash: proof.verified_hash,
+        upgraded_hash: proof.upgraded_hash,
+        audit,
+        now: ctx.now,
+    };
+    if ctx.policy().sessions_max_per_user == 0 && !new_device::is_wanted(ctx) {
+        return Ok(ctx.store().open_session(open).await?);
+    }
+    let mut tx = ctx.store().begin().await?;
+    let Some(opened) = tx.open_session(open).await? else { return Ok(None) };
+    let Besides { ended, notice } = besides(ctx, &mut tx, before, &opening.session).await?;
+    let notices: Vec<Notice> = notice.into_iter().collect();
+    notices::write(ctx, &mut tx, &notices, &opened.user).await?;
+    tx.commit().await?;
+    ctx.forget_sessions(before.id, &ended).await;
+    notices::tell(ctx, &notices, &opened.user).await;
+    Ok(Some(opened))
+}
+
+/// What the opening of a session brings with it.
+pub(crate) struct Besides {
+    /// Sessions that ended to make room.
+    pub(crate) ended: Vec<SessionId>,
+    /// What the user is told.
+    pub(crate) notice: Option<Notice>,
+}
+
+/// Does what else belongs to `session`, which was just written in `tx`: the sessions used longest ago end where there are more than
+/// the project allows, and a new device is noticed. `before` is the user as he was before he signed in.
+pub(crate) async fn besides(ctx: &Context, tx: &mut Tx, before: &User, session: &NewSession) -> Result<Besides> {
+    let notice = new_device::notice(ctx, tx, before, session).await?;
+    let ended = match ctx.policy().sessions_max_per_user {
+        0 => Vec::new(),
+        at_most => {
+            let live = Live::at(ctx.now, best_aal(before), &ctx.policy().session_limits);
+            tx.sessions().delete_beyond(before.id, session.id, at_most, &live).await?
+        }
+    };
+    Ok(Besides { ended, notice })
 }
 
 impl Opening {
@@ -69,12 +132,13 @@ impl Opening {
             updated_at: ctx.now,
             refreshed_at: None,
             not_after: None,
-            aal: Aal::Aal1,
+            aal: new.aal,
             factor_id: None,
             user_agent: new.user_agent.clone(),
             ip: new.ip.clone(),
             tag: None,
             refresh_token_counter: new.refresh_token_counter,
+            raised_from: None,
             refresh_token_hmac_key: None,
             amr: vec![AmrEntry { method: new.amr_method.clone(), at: ctx.now }],
         }

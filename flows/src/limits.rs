@@ -1,18 +1,19 @@
-//! How often things may be asked for (`contract/core.md` §3, `security/advisor.md` §1.10). Gateways share the counts. While
-//! those are away requests are served: what guards a guess is counted on its row in the database.
+//! How often things may be asked for (`contract/core.md` §3, `security/advisor.md` §1.10). Gateways share the counts; one that
+//! cannot reach them serves on and counts by itself.
 
 use std::time::Duration;
 
 use cluster::{Hit, Unavailable};
 use domain::config::AttemptLimit;
 use domain::contact::Contact;
+use domain::ids::{FactorId, SessionId, UserId};
 use domain::refusal::Refusal;
 
 use crate::context::Context;
 use crate::error::Result;
 
-/// Least tokens of every bucket but the anonymous one. A project that allows more than the default 150 in five minutes
-/// allows a minute's worth of that at once.
+/// Least tokens of every bucket but the anonymous one. A project that allows more than 150 in a window (five minutes, of second
+/// factors one) allows a fifth of that at once.
 const BURST: u32 = 30;
 
 /// The window of the project's limits on messages.
@@ -39,13 +40,20 @@ pub(crate) enum Limited {
     Recover,
     /// `/resend`.
     Resend,
+    /// `/passkeys/authentication/options`.
+    PasskeyOptions,
+    /// `/factors/{id}/challenge`.
+    FactorChallenge,
+    /// Every answer to a second factor.
+    FactorVerify,
 }
 
 /// Takes a token from the caller's bucket. A caller without address, behind a trusted proxy that names none, has none.
 pub(crate) async fn per_address(ctx: &Context, limited: Limited) -> Result<()> {
     let Some(address) = ctx.caller.counted.as_deref() else { return Ok(()) };
     let limits = &ctx.policy().rate_limits;
-    let five_minutes = |events: u32| (BURST.max(events / 5), f64::from(events) / 300.0);
+    let within = |events: u32, seconds: f64| (BURST.max(events / 5), f64::from(events) / seconds);
+    let five_minutes = |events: u32| within(events, 300.0);
     let (name, (capacity, per_second)) = match limited {
         Limited::Token => ("token", five_minutes(limits.token_refresh)),
         Limited::Verify => ("verify", five_minutes(limits.verify)),
@@ -55,6 +63,9 @@ pub(crate) async fn per_address(ctx: &Context, limited: Limited) -> Result<()> {
         Limited::MagicLink => ("magiclink", five_minutes(limits.otp)),
         Limited::Recover => ("recover", five_minutes(limits.otp)),
         Limited::Resend => ("resend", five_minutes(limits.otp)),
+        Limited::PasskeyOptions => ("passkey", five_minutes(limits.passkeys)),
+        Limited::FactorChallenge => ("factor-challenge", within(limits.factors, 60.0)),
+        Limited::FactorVerify => ("factor-verify", within(limits.factors, 60.0)),
         Limited::Anonymous => ("anonymous", (limits.anonymous_users, f64::from(limits.anonymous_users) / 3600.0)),
     };
     let bucket = format!("{name}:{}", network(address));
@@ -97,6 +108,11 @@ pub(crate) async fn wait(ctx: &Context, key: &str, limit: u32, window: Duration)
     }
 }
 
+/// Forgets the events of `key`.
+pub(crate) async fn forget(ctx: &Context, key: &str) {
+    known(ctx.services.cluster.counters.clear(ctx.tenant.project.id, key).await);
+}
+
 /// What is counted for a contact: keyed, so that the store of the counts does not tell it.
 pub(crate) fn key_of(ctx: &Context, name: &str, contact: &Contact) -> String {
     format!("{name}:{}", ctx.tenant.project_key.one_time_hash(contact.as_str()))
@@ -117,6 +133,14 @@ pub(crate) enum Attempt<'a> {
     Reauthentication(&'a Contact),
     /// `/otp`, `/magiclink`.
     OtpRequest(&'a Contact),
+    /// A code of this TOTP factor.
+    Totp(FactorId),
+    /// A second factor in this session.
+    SessionFactor(SessionId),
+    /// A second factor of this user.
+    UserFactor(UserId),
+    /// A recovery code of this user.
+    RecoveryCode(UserId),
 }
 
 impl Attempt<'_> {
@@ -127,6 +151,10 @@ impl Attempt<'_> {
             Self::SignUp => limits.sign_up,
             Self::Recovery(_) | Self::Resend(_) | Self::Reauthentication(_) => limits.recovery,
             Self::OtpRequest(_) => limits.otp_request,
+            Self::Totp(_) => ctx.policy().mfa.totp_failures,
+            Self::SessionFactor(_) => limits.mfa_session,
+            Self::UserFactor(_) => limits.mfa_user,
+            Self::RecoveryCode(_) => ctx.policy().mfa.recovery_failures,
         }
     }
 
@@ -140,13 +168,20 @@ impl Attempt<'_> {
             Self::Resend(contact) => of("resend", contact),
             Self::Reauthentication(contact) => of("reauthentication", contact),
             Self::OtpRequest(contact) => of("otp-request", contact),
+            Self::Totp(factor) => Some(format!("totp:{factor}")),
+            Self::SessionFactor(session) => Some(format!("session-factor:{session}")),
+            Self::UserFactor(user) => Some(format!("user-factor:{user}")),
+            Self::RecoveryCode(user) => Some(format!("recovery-code:{user}")),
         }
     }
 
     fn refusal(self, wait: Duration) -> Refusal {
         let wait = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         match self {
-            Self::SignIn(_) | Self::SignUp => Refusal::OverAttemptLimit(wait),
+            Self::SignIn(_) | Self::SignUp | Self::Totp(_) | Self::SessionFactor(_) | Self::UserFactor(_) => {
+                Refusal::OverAttemptLimit(wait)
+            }
+            Self::RecoveryCode(_) => Refusal::RecoveryCodesLocked(wait),
             Self::Recovery(contact)
             | Self::Resend(contact)
             | Self::Reauthentication(contact)
@@ -177,13 +212,25 @@ pub(crate) async fn succeeded(ctx: &Context, attempt: Attempt<'_>) {
     if attempt.limit(ctx).events > 0
         && let Some(key) = attempt.key(ctx)
     {
-        known(ctx.services.cluster.counters.clear(ctx.tenant.project.id, &key).await);
+        forget(ctx, &key).await;
     }
 }
 
-/// What the shared counters say, if they can be asked.
+/// Counts a second factor that may be wrong, of any kind, in `session` of `user`, or refuses to look at it.
+pub(crate) async fn factor_attempt(ctx: &Context, session: SessionId, user: UserId) -> Result<()> {
+    attempt(ctx, Attempt::SessionFactor(session)).await?;
+    attempt(ctx, Attempt::UserFactor(user)).await
+}
+
+/// Forgets what [`factor_attempt`] counted, after a second factor that was right.
+pub(crate) async fn factor_succeeded(ctx: &Context, session: SessionId, user: UserId) {
+    succeeded(ctx, Attempt::SessionFactor(session)).await;
+    succeeded(ctx, Attempt::UserFactor(user)).await;
+}
+
+/// What the counters say. Those of a gateway always answer; without an answer nothing is limited.
 fn known<T>(answer: std::result::Result<T, Unavailable>) -> Option<T> {
-    answer.inspect_err(|error| tracing::debug!(%error, "shared counters are away")).ok()
+    answer.inspect_err(|error| tracing::debug!(%error, "no answer from the counters")).ok()
 }
 
 /// An IPv6 client owns its /64; counting single addresses would count nothing (`security/advisor.md` §1.10).

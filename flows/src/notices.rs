@@ -1,6 +1,7 @@
 //! Mails that tell a user what happened to his account (`contract/platform.md` §5.3). Each is a switch of the project; one
 //! that cannot be sent is logged and stops nothing.
 
+use domain::factor::FactorType;
 use domain::hook::Point;
 use domain::user::User;
 use outbound::mails::{Data, Kind};
@@ -8,7 +9,7 @@ use storage::Tx;
 
 use crate::context::Context;
 use crate::error::Result;
-use crate::hooks::{self, EmailData};
+use crate::hooks::{self, EmailData, NewDevice};
 use crate::{limits, mail, message};
 
 /// What happened.
@@ -31,6 +32,17 @@ pub(crate) enum Notice {
         /// Its provider.
         provider: &'static str,
     },
+    /// A second factor was proven for the first time.
+    FactorEnrolled(FactorType),
+    /// A second factor that had been proven went.
+    FactorUnenrolled(FactorType),
+    /// A recovery code took the place of the second factor.
+    RecoveryCodeUsed {
+        /// Codes that are left.
+        remaining: u32,
+    },
+    /// A session was opened from a device that was not seen before.
+    NewDevice(NewDevice),
 }
 
 impl Notice {
@@ -40,6 +52,10 @@ impl Notice {
             Self::EmailChanged { .. } => Kind::EmailChangedNotification,
             Self::PhoneChanged { .. } => Kind::PhoneChangedNotification,
             Self::IdentityLinked { .. } => Kind::IdentityLinkedNotification,
+            Self::FactorEnrolled(_) => Kind::MfaFactorEnrolledNotification,
+            Self::FactorUnenrolled(_) => Kind::MfaFactorUnenrolledNotification,
+            Self::RecoveryCodeUsed { .. } => Kind::RecoveryCodeUsedNotification,
+            Self::NewDevice(_) => Kind::NewDeviceNotification,
         }
     }
 
@@ -77,6 +93,15 @@ pub(crate) async fn write(ctx: &Context, tx: &mut Tx, notices: &[Notice], user: 
                 data.phone = user.phone.clone().unwrap_or_default();
             }
             Notice::IdentityLinked { provider } => data.provider = (*provider).to_owned(),
+            Notice::FactorEnrolled(kind) | Notice::FactorUnenrolled(kind) => {
+                data.factor_type = kind.as_str().to_owned()
+            }
+            Notice::RecoveryCodeUsed { remaining } => data.remaining = *remaining,
+            Notice::NewDevice(device) => {
+                data.device.clone_from(&device.name);
+                data.ip.clone_from(&device.ip);
+                data.time.clone_from(&device.time);
+            }
         }
         tx.outbox().put(mail::compose(ctx, notice.kind(), to, &data)?).await?;
     }
@@ -102,6 +127,11 @@ pub(crate) async fn tell(ctx: &Context, notices: &[Notice], user: &User) {
             Notice::EmailChanged { old } => data.old_email.clone_from(old),
             Notice::PhoneChanged { old } => data.old_phone.clone_from(old),
             Notice::IdentityLinked { provider } => data.provider = (*provider).to_owned(),
+            Notice::FactorEnrolled(kind) | Notice::FactorUnenrolled(kind) => {
+                data.factor_type = kind.as_str().to_owned()
+            }
+            Notice::RecoveryCodeUsed { remaining } => data.remaining = Some(*remaining),
+            Notice::NewDevice(device) => data.device = Some(device.clone()),
         }
         if let Err(error) = hooks::send_email(ctx, user, data).await {
             tracing::warn!(%error, notice = notice.kind().as_str(), "a notice could not be sent");

@@ -15,7 +15,7 @@ use storage::{EndSessions, RotateSession, Which};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::limits::{self, Limited};
-use crate::{audit, hooks, issue, refresh_stored};
+use crate::{audit, hooks, issue, refresh_stored, sessions};
 
 /// A rotation that lost to another gateway is decided anew on fresh facts; more often than this is contention.
 const ATTEMPTS: usize = 8;
@@ -109,8 +109,7 @@ async fn decide(ctx: &Context, token: &Bound, session: &Session, user: &User) ->
     refresh::check_account(user, ctx.now)?;
     refresh::still_valid(session, session.last_refresh(), user, ctx.policy(), ctx.now)?;
     if ctx.policy().sessions_single_per_user {
-        let others = ctx.store().list_sessions(user.id).await?;
-        refresh::newest_login(session, &others, user, ctx.policy(), ctx.now)?;
+        sessions::newest_login(ctx, session, user).await?;
     }
     Ok(refresh::decide(session, token.counter(), ctx.policy(), ctx.now)?)
 }

@@ -15,7 +15,7 @@ use storage::{StoredToken, Tx};
 use crate::context::Context;
 use crate::error::Result;
 use crate::issue::Approved;
-use crate::{audit, hooks, issue};
+use crate::{audit, hooks, issue, sessions};
 
 /// Trades a stored token.
 pub(crate) async fn refresh_stored(ctx: &Context, token: Secret<String>) -> Result<IssuedSession> {
@@ -114,14 +114,14 @@ async fn decide(
     let last_use = session.refreshed_at.unwrap_or(presented.updated_at.max(session.created_at));
     refresh::still_valid(session, last_use, user, ctx.policy(), ctx.now)?;
     if ctx.policy().sessions_single_per_user {
-        let others = ctx.store().list_sessions(user.id).await?;
-        refresh::newest_login(session, &others, user, ctx.policy(), ctx.now)?;
+        sessions::newest_login(ctx, session, user).await?;
     }
     let facts = StoredFacts {
         revoked: presented.revoked,
         revoked_at: presented.updated_at,
         issued_at: presented.created_at,
-        raised_at: refresh::raised_at(session),
+        precedes_rise: refresh::stored_precedes_rise(session, presented.id),
+        raised_at: refresh::raised_at_by_clock(session),
         family_has_active: active.is_some(),
         is_parent_of_active: active.is_some_and(|active| active.parent.as_deref() == Some(presented.token.expose())),
     };

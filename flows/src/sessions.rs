@@ -1,15 +1,17 @@
 //! A user's sessions: listing and ending (`docs`: routes beside the contract).
 
+use cluster::sessions::KEPT_PER_USER;
 use domain::access_token::best_aal;
 use domain::bearer;
 use domain::ids::{SessionId, UserId};
 use domain::pagination::{Page, Paged};
+use domain::refresh;
 use domain::refusal::Refusal;
-use domain::session::{Session, session_end};
-use domain::sessions::{AdminEnd, AdminList, End, List, Listing};
+use domain::session::{Live, Session};
+use domain::sessions::{AdminEnd, AdminList, End, List, Listing, covers};
 use domain::user::User;
 use serde_json::json;
-use storage::{EndSessions, Which};
+use storage::{EndSessions, ListSessions, Which};
 
 use crate::context::Context;
 use crate::error::Result;
@@ -95,28 +97,53 @@ pub(crate) async fn admin_user(ctx: &Context, id: &str) -> Result<User> {
     Ok(found.user)
 }
 
-async fn live(ctx: &Context, user: &User, page: Page) -> Result<Paged<Session>> {
-    let best = best_aal(user);
-    let limits = &ctx.policy().session_limits;
-    let mut sessions = ctx.store().list_sessions(user.id).await?;
-    heal_index(ctx, user.id, &sessions).await;
-    sessions.retain(|session| session_end(session, session.last_refresh(), best, limits, ctx.now).is_none());
-    let total = sessions.len() as u64;
-    let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-    let size = usize::try_from(page.size).unwrap_or(usize::MAX);
-    let items = sessions.into_iter().skip(offset).take(size).collect();
-    Ok(Paged { items, total, page })
+/// How many sessions are looked at together for one that was used later.
+const TOGETHER: u64 = 64;
+
+/// The one-session-per-user rule for a refresh of `session` (`contract/core.md` §10.5). Only what was used later is read: nothing
+/// where the rule holds, and a rival is nearly always among the first.
+pub(crate) async fn newest_login(ctx: &Context, session: &Session, user: &User) -> Result<()> {
+    let live = Live::at(ctx.now, best_aal(user), &ctx.policy().session_limits);
+    let used_after = Some(session.last_refresh());
+    let mut list = ListSessions { user: user.id, live, used_after, limit: TOGETHER, offset: 0 };
+    loop {
+        let (newer, total) = ctx.store().list_sessions(&list).await?;
+        refresh::newest_login(session, &newer, user, ctx.policy(), ctx.now)?;
+        list.offset += TOGETHER;
+        if list.offset >= total {
+            return Ok(());
+        }
+    }
 }
 
-/// Puts the index right by what the database just said: while it was away it may have missed sessions and their ends.
-async fn heal_index(ctx: &Context, user: UserId, stored: &[Session]) {
+async fn live(ctx: &Context, user: &User, page: Page) -> Result<Paged<Session>> {
+    let live = Live::at(ctx.now, best_aal(user), &ctx.policy().session_limits);
+    let list = ListSessions { user: user.id, live, used_after: None, limit: page.size, offset: page.offset() };
+    let (items, total) = ctx.store().list_sessions(&list).await?;
+    let paged = Paged { items, total, page };
+    heal_index(ctx, user.id, &paged).await;
+    Ok(paged)
+}
+
+/// Puts the index right by the page that the database just gave: while it was away it may have missed sessions and their ends.
+///
+/// Looks at this page only, so that a list costs a page however many sessions there are. What the page does not have although
+/// it was last used between the page's ends is gone; what lies elsewhere is put right by the list of its page, and a list of
+/// one page puts all of it right. Nobody is let in by an entry: one that is left too long is no more than untidy.
+async fn heal_index(ctx: &Context, user: UserId, page: &Paged<Session>) {
     let Ok(indexed) = ctx.services.cluster.sessions.list(ctx.tenant.project.id, user).await else { return };
-    for session in stored {
+    let stored = &page.items;
+    // Beyond that the index keeps none: it would forget one for each that it is told.
+    let kept = usize::try_from(page.page.offset()).map_or(0, |offset| KEPT_PER_USER.saturating_sub(offset));
+    for session in stored.iter().take(kept) {
         if !indexed.iter().any(|entry| entry.session == session.id) {
             ctx.remember_session(session).await;
         }
     }
-    let gone = |id: &SessionId| !stored.iter().any(|session| session.id == *id);
-    let ended: Vec<SessionId> = indexed.iter().map(|entry| entry.session).filter(gone).collect();
-    ctx.forget_sessions(user, &ended).await;
+    let gone: Vec<SessionId> = indexed
+        .iter()
+        .filter(|entry| covers(page, entry.last_used) && !stored.iter().any(|session| session.id == entry.session))
+        .map(|entry| entry.session)
+        .collect();
+    ctx.forget_sessions(user, &gone).await;
 }

@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 use domain::hook::Point;
-use domain::ids::{SessionId, UserId};
+use domain::ids::SessionId;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
 use domain::session::Session;
@@ -15,7 +15,7 @@ use storage::Tx;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::hooks;
-use crate::issue::{self, Approved, Opening};
+use crate::issue::{self, Approved, Besides, Opening};
 use crate::notices::{self, Notice};
 use crate::password_strength;
 
@@ -67,14 +67,22 @@ pub(crate) struct Done {
 
 /// How a proof ends.
 pub(crate) enum End {
-    /// With a session; the opening where this run made it.
-    Session(Box<Session>, Option<Opening>),
+    /// With a session.
+    Session(Box<Opened>),
     /// With the code of a flow that began with a challenge.
     Code(Secret<String>),
     /// With what it did to the account, and nothing to sign in with.
     Plain,
     /// With nothing yet: another confirmation is needed.
     HalfDone,
+}
+
+/// A session that a run opened.
+pub(crate) struct Opened {
+    session: Session,
+    /// Where this run made it.
+    opening: Option<Opening>,
+    besides: Besides,
 }
 
 /// What whoever proves something gets for it.
@@ -100,15 +108,16 @@ pub(crate) enum Settled {
     HalfDone,
 }
 
-/// Opens a session of `user` that was got by `method`, inside `tx`. In every run the same one.
-pub(crate) async fn open(ctx: &Context, tx: &mut Tx, given: &Given, user: UserId, method: &str) -> Result<End> {
-    if let Some(opening) = &given.opening {
-        let session = tx.sessions().insert(&opening.session, ctx.now).await?;
-        return Ok(End::Session(Box::new(session), None));
-    }
-    let opening = issue::opening(ctx, user, method);
+/// Opens a session that was got by `method`, inside `tx`; `user` is as he was before. In every run the same one.
+pub(crate) async fn open(ctx: &Context, tx: &mut Tx, given: &Given, user: &User, method: &str) -> Result<End> {
+    let mut made = None;
+    let opening = match &given.opening {
+        Some(opening) => opening,
+        None => &*made.insert(issue::opening(ctx, user.id, method)),
+    };
     let session = tx.sessions().insert(&opening.session, ctx.now).await?;
-    Ok(End::Session(Box::new(session), Some(opening)))
+    let besides = issue::besides(ctx, tx, user, &opening.session).await?;
+    Ok(End::Session(Box::new(Opened { session, opening: made, besides })))
 }
 
 /// Runs `proving` until it is done, commits, and tells everybody who must know.
@@ -130,14 +139,18 @@ pub(crate) async fn settle(ctx: &Context, proving: &dyn Proving) -> Result<Settl
                 continue;
             }
         };
-        if let End::Session(_, opening) = &mut done.end
+        if let End::Session(opened) = &mut done.end
             && asks
-            && let Some(opening) = opening.take()
+            && let Some(opening) = opened.opening.take()
         {
             drop(tx);
             approved = issue::approve(ctx, &opening, &done.user).await?;
             given.opening = Some(opening);
             continue;
+        }
+        if let End::Session(opened) = &mut done.end {
+            done.ended.append(&mut opened.besides.ended);
+            done.notices.extend(opened.besides.notice.take());
         }
         notices::write(ctx, &mut tx, &done.notices, &done.user).await?;
         tx.commit().await?;
@@ -160,9 +173,10 @@ async fn finish(ctx: &Context, done: Done, approved_opening: Option<Opening>, ap
     ctx.forget_sessions(user.id, &ended).await;
     notices::tell(ctx, &notices, &user).await;
     match end {
-        End::Session(session, opening) => {
+        End::Session(opened) => {
+            let Opened { session, opening, .. } = *opened;
             let opening = opening.or(approved_opening).ok_or_else(|| Error::fault("a session without an opening"))?;
-            let issued = opening.finish(ctx, user, *session, approved).await?;
+            let issued = opening.finish(ctx, user, session, approved).await?;
             Ok(Settled::Session(Box::new(issued)))
         }
         End::Code(code) => Ok(Settled::Code(code)),

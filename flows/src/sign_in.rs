@@ -10,11 +10,12 @@ use domain::sms::Channel;
 use domain::tokens::IssuedSession;
 use domain::user::User;
 use serde_json::json;
-use storage::{Credentials, OpenSession};
+use storage::Credentials;
 
 use crate::confirmation::{self, Applicant};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::issue::Proof;
 use crate::limits::{self, Attempt, Limited};
 use crate::{audit, captcha, discretion, hooks, issue, password_strength};
 
@@ -46,17 +47,9 @@ async fn by_password(ctx: &Context, contact: &Contact, password: &Secret<String>
     };
     let opening = issue::opening(ctx, user.id, "password");
     let approved = issue::approve(ctx, &opening, &user).await?;
-    let opened = ctx
-        .store()
-        .open_session(OpenSession {
-            session: opening.session.clone(),
-            verified_hash: Some(stored),
-            upgraded_hash,
-            audit: ctx.audit(audit::by_user(&user, audit::LOGIN, json!({ "provider": contact.provider() }))),
-            now: ctx.now,
-        })
-        .await?
-        .ok_or(Refusal::InvalidCredentials)?;
+    let entry = ctx.audit(audit::by_user(&user, audit::LOGIN, json!({ "provider": contact.provider() })));
+    let proof = Proof { verified_hash: Some(stored), upgraded_hash };
+    let opened = issue::open(ctx, &opening, &user, proof, entry).await?.ok_or(Refusal::InvalidCredentials)?;
     let session = opened.session.ok_or(Refusal::InvalidCredentials)?;
     let mut issued = opening.finish(ctx, opened.user, session, approved).await?;
     issued.weak_password = Some(weakness);

@@ -8,12 +8,18 @@ import { startPostgres, startRedis } from './services.mjs';
 // Unwrapping and indexing are how a test says what it takes for granted.
 const IN_TESTS = ['unwrap_used', 'expect_used', 'panic', 'indexing_slicing'].flatMap((lint) => ['-A', `clippy::${lint}`]);
 
+const INTEROP = 'interop/Cargo.toml';
+
 const PARTS = {
-  format: ['rustfmt finds nothing to change', () => check('cargo', ['fmt', '--all', '--check'])],
+  format: ['rustfmt finds nothing to change', async () => sum([
+    await check('cargo', ['fmt', '--all', '--check']),
+    await check('cargo', ['fmt', '--manifest-path', INTEROP, '--check']),
+  ])],
   clippy: ['clippy, strict for what ships', () => check('cargo', ['clippy', '--workspace', '--locked', '--lib', '--bins', '--', '-D', 'warnings'])],
   'clippy-tests': ['clippy for the tests', () => check('cargo', ['clippy', '--workspace', '--locked', '--all-targets', '--', '-D', 'warnings', ...IN_TESTS])],
   deny: ['cargo deny, where it is installed', deny],
   rust: ['cargo test with PostgreSQL and Redis', rust],
+  interop: ['ceremonies of a passkey library, in a package outside the workspace', interop],
   build: ['the binaries for the parts below', () => check('cargo', ['test', '--workspace', '--locked', '--no-run', '--quiet'])],
   'conformance-sqlite': ['the wire conformance kit on SQLite', () => conformance('sqlite')],
   'conformance-postgres': ['the wire conformance kit on PostgreSQL and Redis', () => conformance('postgres')],
@@ -44,10 +50,16 @@ async function check(program, args, options) {
   return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
 }
 
+/** What several checks of one part say together. */
+function sum(counts) {
+  const total = (key) => counts.reduce((all, each) => all + each[key], 0);
+  return { passed: total('passed'), failed: total('failed') };
+}
+
 /** Adds up the numbers before `passed` and `failed` words; a tool that fails without saying so is one failure. */
 function count({ code, text }, passedPattern, failedPattern) {
-  const sum = (pattern) => [...text.matchAll(pattern)].reduce((total, [, number]) => total + Number(number), 0);
-  const counts = { passed: sum(passedPattern), failed: sum(failedPattern) };
+  const all = (pattern) => [...text.matchAll(pattern)].reduce((total, [, number]) => total + Number(number), 0);
+  const counts = { passed: all(passedPattern), failed: all(failedPattern) };
   if (code !== 0 && counts.failed === 0) counts.failed = 1;
   return counts;
 }
@@ -68,6 +80,11 @@ async function rust() {
   } finally {
     await Promise.all([postgres.stop(), redis.stop()]);
   }
+}
+
+async function interop() {
+  const ran = await show('cargo', ['test', '--manifest-path', INTEROP, '--locked', '--target-dir', process.env.CARGO_TARGET_DIR ?? 'target']);
+  return count(ran, /^test result: .* (\d+) passed;/gm, /^test result: .* (\d+) failed;/gm);
 }
 
 async function conformance(storage) {
@@ -105,6 +122,6 @@ console.log('\n=== totals');
 for (const { name, passed, failed, seconds } of totals) {
   console.log(`${name.padEnd(22)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ${String(seconds).padStart(5)} s`);
 }
-const sum = (key) => totals.reduce((total, part) => total + part[key], 0);
-console.log(`${sum('passed')} passed, ${sum('failed')} failed`);
-process.exit(sum('failed') ? 1 : 0);
+const { passed, failed } = sum(totals);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);

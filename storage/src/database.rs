@@ -10,13 +10,18 @@ use migrations::Schema;
 use crate::audit::Audit;
 use crate::backend::{Backend, Pools, Work};
 use crate::error::{MigrateError, Result};
+use crate::factors::Factors;
 use crate::flow_states::FlowStates;
 use crate::identities::Identities;
+use crate::known_devices::KnownDevices;
 use crate::lane::Lane;
+use crate::mfa_challenges::MfaChallenges;
 use crate::one_time_tokens::OneTimeTokens;
 use crate::outbox::Outbox;
+use crate::passkeys::Passkeys;
 use crate::read_session::ReadSessionBatch;
 use crate::read_user::ReadUserBatch;
+use crate::recovery_codes::RecoveryCodes;
 use crate::refresh_tokens::RefreshTokens;
 use crate::rotate_session::RotateBatch;
 use crate::sessions::Sessions;
@@ -175,6 +180,31 @@ impl Tx {
     /// Works on one-time tokens.
     pub fn one_time_tokens(&mut self) -> OneTimeTokens<'_> {
         OneTimeTokens { tx: self }
+    }
+
+    /// Works on second factors.
+    pub fn factors(&mut self) -> Factors<'_> {
+        Factors { tx: self }
+    }
+
+    /// Works on challenges of second factors.
+    pub fn mfa_challenges(&mut self) -> MfaChallenges<'_> {
+        MfaChallenges { tx: self }
+    }
+
+    /// Works on recovery codes.
+    pub fn recovery_codes(&mut self) -> RecoveryCodes<'_> {
+        RecoveryCodes { tx: self }
+    }
+
+    /// Works on known devices.
+    pub fn known_devices(&mut self) -> KnownDevices<'_> {
+        KnownDevices { tx: self }
+    }
+
+    /// Works on passkeys.
+    pub fn passkeys(&mut self) -> Passkeys<'_> {
+        Passkeys { tx: self }
     }
 
     /// Works on flow states.

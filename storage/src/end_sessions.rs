@@ -35,7 +35,7 @@ statements! {
              insert into auth.audit_log_entries (instance_id, id, payload, created_at, ip_address)
              select $1, e.id, e.payload::json, e.created_at, e.ip_address
              from unnest($7::uuid[], $8::text[], $9::timestamptz[], $10::text[]) as e(id, payload, created_at, ip_address)
-             where exists (select 1 from allowed)
+             where exists (select 1 from allowed) and ($4 <> 'one' or exists (select 1 from ended))
          )
          select exists (select 1 from account), coalesce((select banned from account), false),
              $3::uuid is null or exists (select 1 from bearer), array(select id from ended)",
@@ -70,7 +70,7 @@ pub struct EndSessions {
     pub bearer_session: Option<SessionId>,
     /// Which end.
     pub which: Which,
-    /// Written when the guard holds.
+    /// Written when the guard holds and, where one session was named, that one ended.
     pub audit: Option<AuditEntry>,
     /// The current instant.
     pub now: Timestamp,
@@ -154,7 +154,10 @@ impl Tx {
                 gone.into_iter().map(|(id,)| SessionId(id)).collect()
             }
         };
-        if let Some(entry) = end.audit {
+        let refused = matches!(end.which, Which::One(_)) && seen.ended.is_empty();
+        if let Some(entry) = end.audit
+            && !refused
+        {
             self.audit().insert(entry).await?;
         }
         Ok(seen)

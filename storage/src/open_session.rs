@@ -13,7 +13,7 @@ use crate::read_user::ReadUser;
 use crate::rows::ReadUserRow;
 use crate::sessions::NewSession;
 use crate::sql::{each, same};
-use crate::values::{Address, At};
+use crate::values::{Address, At, Label};
 
 /// Opens a session, provided that the user exists, is not soft-deleted, not banned, and still has the password that was checked.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ statements! {
              ), opened as (
                  insert into auth.sessions
                      (instance_id, id, user_id, created_at, updated_at, aal, user_agent, ip, refresh_token_counter)
-                 select p.instance_id, $3, p.id, $4, $4, 'aal1'::auth.aal_level, $7::text, $8::inet, $9::bigint from proven as p
+                 select p.instance_id, $3, p.id, $4, $4, $17::auth.aal_level, $7::text, $8::inet, $9::bigint from proven as p
                  returning *
              ), method as (
                  insert into auth.mfa_amr_claims (instance_id, id, session_id, created_at, updated_at, authentication_method)
@@ -108,6 +108,7 @@ impl TenantStore {
                 .bind(&audit.payloads)
                 .bind(&audit.created_at)
                 .bind(&audit.ip_addresses)
+                .bind(Label(session.aal.as_str().to_owned()))
                 .fetch_optional(pool)
         );
         match row {
@@ -122,7 +123,8 @@ impl TenantStore {
 }
 
 impl Tx {
-    async fn open_session(&mut self, open: OpenSession) -> Result<Option<ReadUser>> {
+    /// Opens a session as [`TenantStore::open_session`] does, together with whatever else the transaction writes.
+    pub async fn open_session(&mut self, open: OpenSession) -> Result<Option<ReadUser>> {
         let session = &open.session;
         let proven = fetch!(
             &mut self.work,

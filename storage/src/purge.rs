@@ -42,10 +42,11 @@ statements! {
     project REFRESH_TOKENS = bite!("refresh_tokens");
     project AUDIT = bite!("audit_log_entries");
     project OUTBOX = bite!("outbox");
+    project REVOCATIONS = bite!("session_revocations");
 }
 
-/// What hangs on users, clients and providers goes with them.
-const ALL: [Sql; 10] = [
+/// What hangs on users, clients and providers goes with them. The ends of sessions come last: the others add to them.
+const ALL: [Sql; 11] = [
     OUTBOX,
     USERS,
     FLOW_STATES,
@@ -56,6 +57,7 @@ const ALL: [Sql; 10] = [
     PASSKEY_CHALLENGES,
     REFRESH_TOKENS,
     AUDIT,
+    REVOCATIONS,
 ];
 
 impl TenantStore {

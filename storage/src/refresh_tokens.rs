@@ -28,8 +28,19 @@ statements! {
     project FIND = same(concat!(
         "select ", columns!(), " from auth.refresh_tokens as t where t.instance_id = $1 and t.token = $2"
     ));
+    // The session first, as the end of a session locks them: the condition is computed before the token's row is locked.
     project LOCK = each(
-        concat!("select ", columns!(), " from auth.refresh_tokens as t where t.instance_id = $1 and t.token = $2 for update"),
+        concat!(
+            "with session as materialized (
+                 select s.id from auth.refresh_tokens as r
+                 join auth.sessions as s on s.instance_id = r.instance_id and s.id = r.session_id
+                 where r.instance_id = $1 and r.token = $2
+                 for update of s
+             )
+             select ", columns!(), " from auth.refresh_tokens as t
+             where t.instance_id = $1 and t.token = $2 and (select count(*) from session) is not null
+             for update of t"
+        ),
         concat!("select ", columns!(), " from auth.refresh_tokens as t where t.instance_id = $1 and t.token = $2"),
     );
     project REVOKE = same(
@@ -136,7 +147,7 @@ impl RefreshTokens<'_> {
         row.try_into()
     }
 
-    /// The token, locked until the transaction ends.
+    /// The token, locked with its session until the transaction ends.
     pub async fn lock(&mut self, token: &str) -> Result<Option<StoredToken>> {
         let row = fetch!(&mut self.tx.work, fetch_optional, Row, LOCK, self.tx.instance.0, token)?;
         row.map(StoredToken::try_from).transpose()

@@ -1,5 +1,6 @@
 //! Rows as the databases give them, and how they become the domain's types. What is NULL in a text column reads as an empty text.
 
+use domain::factor::FactorType;
 use domain::ids::{FactorId, IdentityId, SessionId, UserId};
 use domain::session::{Aal, AmrEntry, Session};
 use domain::time::Timestamp;
@@ -71,7 +72,8 @@ macro_rules! bare_session {
         "s.id as session_id, s.user_id as session_user_id, s.created_at as session_created_at, s.updated_at as session_updated_at,
          s.refreshed_at as session_refreshed_at, s.not_after as session_not_after, s.factor_id as session_factor_id,
          s.user_agent as session_user_agent, s.ip as session_ip, s.tag as session_tag,
-         s.refresh_token_counter as session_counter, s.refresh_token_hmac_key as session_hmac_key"
+         s.refresh_token_counter as session_counter, s.raised_from as session_raised_from,
+         s.refresh_token_hmac_key as session_hmac_key"
     };
 }
 
@@ -145,6 +147,7 @@ pub(crate) struct SessionRow {
     session_ip: Option<Address>,
     session_tag: Option<String>,
     session_counter: Option<i64>,
+    session_raised_from: Option<i64>,
     session_hmac_key: Option<String>,
     session_aal: Option<String>,
     session_amr: Json<Vec<AmrJson>>,
@@ -181,7 +184,7 @@ pub(crate) struct IdentityJson {
 #[derive(Deserialize)]
 struct FactorJson {
     id: Uuid,
-    factor_type: String,
+    factor_type: FactorType,
     status: String,
     friendly_name: Option<String>,
     phone: Option<String>,
@@ -320,6 +323,7 @@ impl SessionRow {
             ip: self.session_ip.map(|address| address.0.to_string()),
             tag: self.session_tag,
             refresh_token_counter: self.session_counter,
+            raised_from: self.session_raised_from,
             refresh_token_hmac_key: self.session_hmac_key,
             amr: self.session_amr.0.into_iter().map(|entry| AmrEntry { method: entry.method, at: entry.at }).collect(),
         })

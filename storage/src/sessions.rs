@@ -1,16 +1,16 @@
 //! Rows of `auth.sessions` with their authentication methods.
 
 use domain::ids::{SessionId, UserId};
-use domain::session::Session;
+use domain::session::{Aal, Session};
 use domain::time::Timestamp;
 use uuid::Uuid;
 
-use crate::database::{TenantStore, Tx};
+use crate::database::Tx;
 use crate::error::{Result, StoreError};
 use crate::refresh_tokens::NewRefreshToken;
 use crate::rows::SessionRow;
 use crate::sql::{each, same};
-use crate::values::{Address, At, Wall};
+use crate::values::{Address, At, Label, Wall};
 
 statements! {
     project LOCK = each(
@@ -21,20 +21,10 @@ statements! {
         concat!("select ", session!(postgres), " from auth.sessions as s where s.instance_id = $1 and s.id = $2"),
         concat!("select ", session!(sqlite), " from auth.sessions as s where s.instance_id = $1 and s.id = $2"),
     );
-    project LIST = each(
-        concat!(
-            "select ", session!(postgres), " from auth.sessions as s where s.instance_id = $1 and s.user_id = $2
-             order by coalesce(s.refreshed_at, s.created_at at time zone 'utc') desc, s.id"
-        ),
-        concat!(
-            "select ", session!(sqlite), " from auth.sessions as s where s.instance_id = $1 and s.user_id = $2
-             order by coalesce(s.refreshed_at, s.created_at) desc, s.id"
-        ),
-    );
     project INSERT = same(
         "insert into auth.sessions
              (instance_id, id, user_id, created_at, updated_at, aal, user_agent, ip, refresh_token_counter)
-         values ($1, $2, $3, $4, $4, 'aal1', $5, $6, $7)"
+         values ($1, $2, $3, $4, $4, $8, $5, $6, $7)"
     );
     project INSERT_METHOD = same(
         "insert into auth.mfa_amr_claims (instance_id, id, session_id, created_at, updated_at, authentication_method)
@@ -55,9 +45,6 @@ statements! {
         "update auth.sessions as s set refreshed_at = $3, updated_at = $4, user_agent = $5, ip = $6
          where s.instance_id = $1 and s.id = $2"
     );
-    project SET_COUNTER = same(
-        "update auth.sessions as s set refresh_token_counter = $3, updated_at = $4 where s.instance_id = $1 and s.id = $2"
-    );
 }
 
 /// A session that is opened.
@@ -71,6 +58,8 @@ pub struct NewSession {
     pub user_agent: Option<String>,
     /// The client's address; kept only where it is one.
     pub ip: Option<String>,
+    /// Its level: raised where a passkey gives it (`passkey_assurance_level`).
+    pub aal: Aal,
     /// First counter of session-bound refresh tokens.
     pub refresh_token_counter: Option<i64>,
     /// First stored refresh token.
@@ -109,9 +98,9 @@ impl Sessions<'_> {
             &session.user_agent,
             Address::parse(session.ip.as_deref()),
             session.refresh_token_counter,
+            Label(session.aal.as_str().to_owned()),
         )?;
-        let (work, instance) = (&mut self.tx.work, self.tx.instance.0);
-        execute!(work, INSERT_METHOD, instance, session.amr_id, session.id.0, At(now), &session.amr_method)?;
+        self.put_method(session.id, &session.amr_method, session.amr_id, now).await?;
         if let Some(first) = &session.refresh_token {
             self.tx.refresh_tokens().insert(&first.token, session.user_id, session.id, None, now).await?;
         }
@@ -158,27 +147,27 @@ impl Sessions<'_> {
         Ok(touched == 1)
     }
 
-    /// Sets the counter of session-bound tokens. False when the session is over.
-    pub async fn set_counter(&mut self, session: SessionId, counter: i64, now: Timestamp) -> Result<bool> {
-        Ok(execute!(&mut self.tx.work, SET_COUNTER, self.tx.instance.0, session.0, counter, At(now))? == 1)
-    }
-
     /// The session as this transaction sees it.
     pub async fn read(&mut self, session: SessionId) -> Result<Option<Session>> {
         let row = fetch!(&mut self.tx.work, fetch_optional, SessionRow, READ, self.tx.instance.0, session.0)?;
         Ok(row.and_then(SessionRow::session))
     }
 
-    async fn lock_all(&mut self, user: UserId) -> Result<()> {
-        fetch!(&mut self.tx.work, fetch_all, (Uuid,), LOCK_ALL, self.tx.instance.0, user.0)?;
+    /// Stores how the user proved himself, or that he did so again.
+    pub(crate) async fn put_method(
+        &mut self,
+        session: SessionId,
+        method: &str,
+        id: Uuid,
+        now: Timestamp,
+    ) -> Result<()> {
+        execute!(&mut self.tx.work, INSERT_METHOD, self.tx.instance.0, id, session.0, At(now), method)?;
         Ok(())
     }
-}
 
-impl TenantStore {
-    /// The user's sessions, newest use first.
-    pub async fn list_sessions(&self, user: UserId) -> Result<Vec<Session>> {
-        let rows = fetch_now!(self.backend(), fetch_all, SessionRow, LIST, self.instance.0, user.0)?;
-        Ok(rows.into_iter().filter_map(SessionRow::session).collect())
+    /// Locks all sessions of the user, in the order in which a lane does.
+    pub(crate) async fn lock_all(&mut self, user: UserId) -> Result<()> {
+        fetch!(&mut self.tx.work, fetch_all, (Uuid,), LOCK_ALL, self.tx.instance.0, user.0)?;
+        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use crate::rows::{ReadUserRow, not_empty};
 use crate::sessions::NewSession;
 use crate::sql::{each, same};
 use crate::users::NewUser;
-use crate::values::{Address, At};
+use crate::values::{Address, At, Label};
 
 /// An account with its identities, and optionally its first session.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ statements! {
              ), opened as (
                  insert into auth.sessions
                      (instance_id, id, user_id, created_at, updated_at, aal, user_agent, ip, refresh_token_counter)
-                 select m.instance_id, $17, m.id, $16, $16, 'aal1'::auth.aal_level, $23::text, $24::inet, $25::bigint
+                 select m.instance_id, $17, m.id, $16, $16, $33::auth.aal_level, $23::text, $24::inet, $25::bigint
                  from made as m where $17::uuid is not null
                  returning *
              ), method as (
@@ -135,6 +135,7 @@ impl TenantStore {
                 .bind(&audit.payloads)
                 .bind(&audit.created_at)
                 .bind(&audit.ip_addresses)
+                .bind(session.map(|session| Label(session.aal.as_str().to_owned())))
                 .fetch_one(pool)
         );
         match row {

@@ -133,6 +133,21 @@ macro_rules! fetch_now {
     }};
 }
 
+/// Fetches what one write that may be repeated returns, without a transaction.
+macro_rules! change_now {
+    ($backend:expr, $how:ident, $row:ty, $sql:expr $(, $argument:expr)* $(,)?) => {{
+        let backend: &$crate::backend::Backend = $backend;
+        match &backend.pools {
+            $crate::backend::Pools::Postgres(pool) => {
+                retried!(backend, sqlx::query_as::<_, $row>($sql.postgres)$(.bind($argument))*.$how(pool))
+            }
+            $crate::backend::Pools::Sqlite { write, .. } => {
+                retried!(backend, sqlx::query_as::<_, $row>($sql.sqlite)$(.bind($argument))*.$how(write))
+            }
+        }
+    }};
+}
+
 /// Runs one write that may be repeated, without a transaction, and answers how many rows it touched.
 macro_rules! execute_now {
     ($backend:expr, $sql:expr $(, $argument:expr)* $(,)?) => {{
@@ -166,24 +181,33 @@ mod tests {
         ("credentials.rs", crate::credentials::STATEMENTS),
         ("dead_letters.rs", crate::dead_letters::STATEMENTS),
         ("end_sessions.rs", crate::end_sessions::STATEMENTS),
+        ("factors.rs", crate::factors::STATEMENTS),
         ("flow_states.rs", crate::flow_states::STATEMENTS),
         ("identities.rs", crate::identities::STATEMENTS),
+        ("known_devices.rs", crate::known_devices::STATEMENTS),
         ("list_audit.rs", crate::list_audit::STATEMENTS),
+        ("list_sessions.rs", crate::list_sessions::STATEMENTS),
         ("list_users.rs", crate::list_users::STATEMENTS),
+        ("mfa_challenges.rs", crate::mfa_challenges::STATEMENTS),
         ("one_time_tokens.rs", crate::one_time_tokens::STATEMENTS),
         ("open_session.rs", crate::open_session::STATEMENTS),
         ("outbox.rs", crate::outbox::STATEMENTS),
+        ("passkeys.rs", crate::passkeys::STATEMENTS),
         ("promise_message.rs", crate::promise_message::STATEMENTS),
         ("purge.rs", crate::purge::STATEMENTS),
+        ("raise_session.rs", crate::raise_session::STATEMENTS),
         ("read_session.rs", crate::read_session::STATEMENTS),
         ("read_user.rs", crate::read_user::STATEMENTS),
+        ("recovery_codes.rs", crate::recovery_codes::STATEMENTS),
         ("refresh_tokens.rs", crate::refresh_tokens::STATEMENTS),
+        ("revocations.rs", crate::revocations::STATEMENTS),
         ("rotate_session.rs", crate::rotate_session::STATEMENTS),
         ("sessions.rs", crate::sessions::STATEMENTS),
         ("sign_up.rs", crate::sign_up::STATEMENTS),
         ("sweep.rs", crate::sweep::STATEMENTS),
         ("sweep_project.rs", crate::sweep_project::STATEMENTS),
         ("users.rs", crate::users::STATEMENTS),
+        ("webauthn_challenges.rs", crate::webauthn_challenges::STATEMENTS),
     ];
 
     /// Statements that reach rows of any project by design, by name; nothing else may cross without saying whose rows it means.

@@ -26,6 +26,10 @@ pub struct ProjectSweep {
     pub audit: Option<Timestamp>,
     /// Messages that were given up, promised before this instant.
     pub dead_letters: Option<Timestamp>,
+    /// Ends of sessions that came before this instant.
+    pub revocations: Option<Timestamp>,
+    /// Devices last seen before this instant.
+    pub known_devices: Option<Timestamp>,
     /// At most so many rows of a kind.
     pub limit: u32,
 }
@@ -45,6 +49,10 @@ pub struct Swept {
     pub audit: u64,
     /// Messages.
     pub dead_letters: u64,
+    /// Ends of sessions.
+    pub revocations: u64,
+    /// Devices.
+    pub known_devices: u64,
 }
 
 /// `$2` the instant, `$3` how many. What somebody else is working on is left to the next sweep. The plus sign keeps SQLite from going
@@ -107,6 +115,18 @@ statements! {
     project SESSIONS_BEGUN = sweep!("sessions", "x.created_at < $2");
     project AUDIT = sweep!("audit_log_entries", "x.created_at < $2");
     project DEAD_LETTERS = sweep!("outbox", "x.state = 'dead' and x.created_at < $2");
+    project KNOWN_DEVICES = each(
+        "delete from auth.known_devices as gone
+         where gone.instance_id = $1 and gone.ctid = any(array(
+             select x.ctid from auth.known_devices as x where x.instance_id = $1 and x.last_seen_at < $2
+             order by x.last_seen_at limit $3 for update of x skip locked
+         ))",
+        "delete from auth.known_devices as gone
+         where +gone.instance_id = $1 and gone.rowid in (
+             select x.rowid from auth.known_devices as x where x.instance_id = $1 and x.last_seen_at < $2
+             order by x.last_seen_at limit $3
+         )",
+    );
     // An index on the last use would make every refresh write to it: the oldest sessions are looked through instead.
     project SESSIONS_IDLE = each(
         concat!(
@@ -139,6 +159,11 @@ impl TenantStore {
                 + self.sweep_idle(sweep.sessions_idle, limit).await?,
             audit: self.sweep_kind(AUDIT, sweep.audit, limit).await?,
             dead_letters: self.sweep_kind(DEAD_LETTERS, sweep.dead_letters, limit).await?,
+            revocations: match sweep.revocations {
+                Some(before) => self.sweep_revocations(before, limit).await?,
+                None => 0,
+            },
+            known_devices: self.sweep_kind(KNOWN_DEVICES, sweep.known_devices, limit).await?,
         })
     }
 
@@ -177,5 +202,7 @@ impl Swept {
             + self.sessions
             + self.audit
             + self.dead_letters
+            + self.revocations
+            + self.known_devices
     }
 }

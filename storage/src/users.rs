@@ -110,6 +110,7 @@ statements! {
     project DELETE_PASSKEYS = same("delete from auth.webauthn_credentials as c where c.instance_id = $1 and c.user_id = $2");
     project DELETE_CEREMONIES = same("delete from auth.webauthn_challenges as c where c.instance_id = $1 and c.user_id = $2");
     project DELETE_RECOVERY_CODES = same("delete from auth.mfa_recovery_codes as r where r.instance_id = $1 and r.user_id = $2");
+    project DELETE_DEVICES = same("delete from auth.known_devices as k where k.instance_id = $1 and k.user_id = $2");
 }
 
 #[derive(FromRow)]
@@ -468,6 +469,7 @@ impl Users<'_> {
         execute!(work, DELETE_PASSKEYS, instance, user.0)?;
         execute!(work, DELETE_CEREMONIES, instance, user.0)?;
         execute!(work, DELETE_RECOVERY_CODES, instance, user.0)?;
+        execute!(work, DELETE_DEVICES, instance, user.0)?;
         self.tx.one_time_tokens().clear(user).await?;
         self.tx.flow_states().delete_all(user).await?;
         self.tx.sessions().delete_all(user).await?;

@@ -131,9 +131,9 @@ impl TestApp {
     pub async fn start(setup: Setup) -> Self {
         let Setup { placement, cluster, clock, limits, seed, .. } = setup;
         let wires = (setup.transport, setup.hooks, setup.sms);
-        let database = Database::connect(&placement.auth).await.unwrap();
+        let database = opened(|| Database::connect(&placement.auth)).await;
         database.migrate().await.unwrap();
-        let control = ControlStore::connect(&placement.control).await.unwrap();
+        let control = opened(|| ControlStore::connect(&placement.control)).await;
         control.migrate().await.unwrap();
         let entropy = Arc::new(SeededEntropy::new(seed));
         let master_key = Arc::new(MasterKey::generate(&SeededEntropy::new(7)));
@@ -289,4 +289,18 @@ impl TestProject {
     pub fn refresh(&self, token: &Value) -> Ask {
         self.post("/token?grant_type=refresh_token", json!({ "refresh_token": token }))
     }
+}
+
+/// What `open` opens. A server that a whole suite of tests makes databases on may take its time for a first connection.
+async fn opened<T, F>(open: impl Fn() -> F) -> T
+where
+    F: Future<Output = Result<T, storage::StoreError>>,
+{
+    for _ in 0..2 {
+        match open().await {
+            Err(storage::StoreError::Busy(_)) => {}
+            opened => return opened.unwrap(),
+        }
+    }
+    open().await.unwrap()
 }

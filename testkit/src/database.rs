@@ -1,6 +1,7 @@
 //! A database of a test's own.
 
 use std::env;
+use std::time::Duration;
 
 use domain::secret::Secret;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -50,6 +51,14 @@ impl TestDatabase {
     pub async fn execute(&self, sql: &str) {
         let mut connection = PgConnection::connect(self.url().expose()).await.unwrap();
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+    }
+
+    /// Runs statements of the test's own, of which each database has its form. The auth rows of SQLite have no schema's name.
+    pub async fn execute_each(&self, postgres: &str, sqlite: &str) {
+        let Placement::Sqlite { file } = &self.auth else { return self.execute(postgres).await };
+        let options = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(10));
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sqlite.to_owned())).execute(&mut connection).await.unwrap();
     }
 
     /// Ends a PostgreSQL database under whoever uses it.

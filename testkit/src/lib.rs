@@ -2,6 +2,7 @@
 //! repeatable randomness, and a mailbox in memory.
 
 mod app;
+mod authenticator;
 mod client;
 mod clock;
 mod database;
@@ -10,6 +11,7 @@ mod entropy;
 /// What a gateway takes on.
 pub use actors::Limits;
 pub use app::{Setup, TestApp, TestProject};
+pub use authenticator::{Algorithm, Attestation, Authenticator, Lies};
 pub use client::{Answer, Ask};
 pub use clock::MockClock;
 pub use database::TestDatabase;

@@ -42,6 +42,9 @@ const ANONYMOUS: i64 = 30 * DAY;
 /// How long an operator can look at mail that was given up.
 const DEAD_LETTERS: i64 = 30 * DAY;
 
+/// How long a device that nobody signs in with stays a known one.
+const KNOWN_DEVICES: i64 = 365 * DAY;
+
 /// Sweeps the page of projects after `after`. Gives the last project of the page, `None` when it was the last page.
 pub(super) async fn step(shared: &Arc<Shared>, after: Option<&ProjectRef>) -> Result<Option<ProjectRef>, StoreError> {
     let page = match shared.control.page(after, PAGE).await {
@@ -145,9 +148,10 @@ async fn over(shared: &Arc<Shared>, tenant: &Tenant, now: Timestamp) -> Result<(
 }
 
 fn may_be_more(gone: Swept) -> bool {
-    let Swept { one_time_tokens, unverified_factors, anonymous_users, sessions, audit, dead_letters } = gone;
-    let kinds = [one_time_tokens, unverified_factors, anonymous_users, sessions, audit, dead_letters];
-    kinds.into_iter().any(|gone| gone >= u64::from(AT_A_TIME))
+    let accounts =
+        [gone.one_time_tokens, gone.unverified_factors, gone.anonymous_users, gone.sessions, gone.known_devices];
+    let notes = [gone.audit, gone.dead_letters, gone.revocations];
+    accounts.into_iter().chain(notes).any(|gone| gone >= u64::from(AT_A_TIME))
 }
 
 /// What is over in a project with this policy (`contract/platform.md` §10; `contract/core.md` §19).
@@ -165,6 +169,9 @@ fn by_settings(policy: &Policy, now: Timestamp) -> ProjectSweep {
         sessions_idle: limits.inactivity.map(|life| a_day_after(life.num_seconds())),
         audit: (days > 0).then(|| ago(days.saturating_mul(DAY))),
         dead_letters: Some(ago(DEAD_LETTERS)),
+        // Who remembers a token needs to hear of the end of its session for as long as the token is good.
+        revocations: Some(ago(policy.jwt_exp.max(DAY))),
+        known_devices: Some(ago(KNOWN_DEVICES)),
         limit: AT_A_TIME,
     }
 }
@@ -201,6 +208,7 @@ mod tests {
             "sessions_timebox": 2,
             "sessions_inactivity_timeout": 1,
             "mailer_otp_exp": 7200,
+            "jwt_exp": 604_800,
         }));
         let ago = |seconds| Some(Timestamp::from_unix(NOW - seconds));
         assert_eq!(sweep.anonymous_users, ago(30 * DAY));
@@ -208,6 +216,9 @@ mod tests {
         assert_eq!(sweep.sessions_begun, ago(2 * 3600 + DAY));
         assert_eq!(sweep.sessions_idle, ago(3600 + DAY));
         assert_eq!(sweep.one_time_tokens, ago(7200 + DAY), "codes a day after their life");
+        assert_eq!(sweep.known_devices, ago(365 * DAY));
+        assert_eq!(sweep.revocations, ago(604_800), "as long as the longest token");
+        assert_eq!(settings(json!({})).revocations, ago(DAY), "and a day at least");
     }
 
     #[test]

@@ -16,5 +16,6 @@ mod management;
 mod operations;
 mod order;
 mod passivation;
+mod polls;
 mod shutdown;
 mod support;

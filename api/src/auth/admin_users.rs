@@ -1,7 +1,5 @@
 //! `/admin/users` (`contract/core.md` §17.2 to §17.6).
 
-use axum::extract::Path;
-use axum::extract::rejection::PathRejection;
 use axum::response::Response;
 use domain::admin_users::{Attributes, Create, Delete, Get, List, Listing, Update, Users};
 use domain::pagination::Stretch;
@@ -10,28 +8,17 @@ use domain::secret::Secret;
 use domain::user;
 use domain::user_json::User;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::auth::gate::Gate;
 use crate::edge::Edge;
 use crate::failure::Failure;
+use crate::input::ids::Ids;
 use crate::input::object::Object;
 use crate::input::query::Query;
 use crate::output::{json, pages};
 use crate::wire::cursor;
-
-/// The id of a path. One that cannot be read is empty, and refused as any malformed id is.
-#[derive(Default, Deserialize)]
-pub(crate) struct Id {
-    id: String,
-}
-
-type UserPath = Result<Path<Id>, PathRejection>;
-
-fn id(path: UserPath) -> String {
-    path.map(|Path(Id { id })| id).unwrap_or_default()
-}
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -109,14 +96,14 @@ pub(crate) async fn create(edge: Edge) -> Result<Response, Failure> {
 }
 
 /// `GET /admin/users/{id}`.
-pub(crate) async fn get(edge: Edge, path: UserPath) -> Result<Response, Failure> {
-    let user = edge.ask(Get { bearer: edge.bearer.clone(), user: id(path) }).await?;
+pub(crate) async fn get(edge: Edge, ids: Ids) -> Result<Response, Failure> {
+    let user = edge.ask(Get { bearer: edge.bearer.clone(), user: ids.id }).await?;
     json::answer(StatusCode::OK, &User::of(&user))
 }
 
 /// `PUT /admin/users/{id}`.
-pub(crate) async fn update(edge: Edge, path: UserPath) -> Result<Response, Failure> {
-    let user = id(path);
+pub(crate) async fn update(edge: Edge, ids: Ids) -> Result<Response, Failure> {
+    let user = ids.id;
     let read = edge.object().and_then(|fields| Ok(attributes(fields)?));
     let attributes = for_user(&edge, &user, read).await?;
     let user = edge.ask(Update { bearer: edge.bearer.clone(), user, attributes }).await?;
@@ -124,8 +111,8 @@ pub(crate) async fn update(edge: Edge, path: UserPath) -> Result<Response, Failu
 }
 
 /// `DELETE /admin/users/{id}`: without a body the row goes.
-pub(crate) async fn delete(edge: Edge, path: UserPath) -> Result<Response, Failure> {
-    let user = id(path);
+pub(crate) async fn delete(edge: Edge, ids: Ids) -> Result<Response, Failure> {
+    let user = ids.id;
     let soft = for_user(&edge, &user, should_soft_delete(&edge)).await?;
     edge.ask(Delete { bearer: edge.bearer.clone(), user, soft }).await?;
     json::answer(StatusCode::OK, &json!({}))

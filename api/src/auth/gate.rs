@@ -2,7 +2,7 @@
 //! (`contract/core.md` §1.1).
 
 use domain::refusal::Refusal;
-use domain::{admin_users, user_read};
+use domain::{admin_users, passkeys, user_read};
 
 use crate::edge::Edge;
 use crate::failure::Failure;
@@ -16,6 +16,10 @@ pub(crate) enum Gate {
     User,
     /// An admin's.
     Admin,
+    /// Nobody's, where the project has passkeys.
+    Passkeys,
+    /// A user's, where the project has passkeys: elsewhere nobody's token is looked at.
+    PasskeyUser,
 }
 
 impl Gate {
@@ -25,7 +29,7 @@ impl Gate {
     /// # Errors
     /// What the contract says about the token.
     pub(crate) async fn pass(self, edge: &Edge) -> Result<(), Failure> {
-        if self != Self::Open && edge.bearer.0.is_none() {
+        if matches!(self, Self::User | Self::Admin) && edge.bearer.0.is_none() {
             return Err(Refusal::NoAuthorization.into());
         }
         let bearer = edge.bearer.clone();
@@ -41,6 +45,17 @@ impl Gate {
                 Ok(_) | Err(Failure::Refused(Refusal::UserIdMalformed)) => Ok(()),
                 Err(failure) => Err(failure),
             },
+            // The list looks at the project's switch first and at the token next.
+            Self::Passkeys => match edge.ask(passkeys::List { bearer }).await {
+                Err(failure @ Failure::Refused(Refusal::PasskeyDisabled)) => Err(failure),
+                _ => Ok(()),
+            },
+            Self::PasskeyUser => edge.ask(passkeys::List { bearer }).await.map(drop),
         }
+    }
+
+    /// What becomes of a request that cannot be served because of `failure`: what is wrong with its token is told first.
+    pub(crate) async fn before(self, edge: &Edge, failure: Failure) -> Failure {
+        self.pass(edge).await.err().unwrap_or(failure)
     }
 }

@@ -191,7 +191,7 @@ async fn routes_methods_and_keys() {
     content-type: text/plain; charset=utf-8
     404 page not found
     ");
-    insta::assert_snapshot!(rendered(Failure::MethodNotAllowed("GET, POST"), ApiVersion::Dated).await, @r"
+    insta::assert_snapshot!(rendered(Failure::MethodNotAllowed("GET, POST".into()), ApiVersion::Dated).await, @r"
     405 Method Not Allowed
     allow: GET, POST
     ");

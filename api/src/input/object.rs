@@ -9,6 +9,7 @@ use domain::secret::Secret;
 use domain::user::Metadata;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
+use uuid::Uuid;
 
 /// A decoded body. Fields are taken out by name; a field of another type than asked for is refused.
 #[derive(Debug, Default)]
@@ -118,6 +119,29 @@ impl Object {
             };
         }
         Ok(object)
+    }
+
+    /// An object field as fields; `None` when absent or `null`.
+    pub(crate) fn fields(&mut self, name: &str) -> Result<Option<Self>, Refusal> {
+        Ok(self.object(name)?.map(|fields| fields.into_iter().collect()))
+    }
+
+    /// A field that holds a UUID in any of its spellings; nil when absent or `null`.
+    pub(crate) fn uuid(&mut self, name: &str) -> Result<Uuid, Refusal> {
+        let mut id = Uuid::nil();
+        for value in self.take(name) {
+            match value {
+                Value::Null => {}
+                Value::String(text) => id = Uuid::parse_str(&text).map_err(|_| wrong_type(name, "a UUID"))?,
+                _ => return Err(wrong_type(name, "a UUID")),
+            }
+        }
+        Ok(id)
+    }
+
+    /// A field of any type; `None` when absent or `null`.
+    pub(crate) fn any(&mut self, name: &str) -> Option<Value> {
+        self.take(name).pop().filter(|value| !value.is_null())
     }
 
     /// A list field; `None` when absent or `null`.
@@ -311,6 +335,37 @@ mod tests {
         assert_eq!(parsed(field).object("a").unwrap_err().wire().code, "bad_json");
         // An earlier wrong value is not forgiven by a later right one.
         assert_eq!(parsed(r#"{"a":5,"a":"x"}"#).text("a").unwrap_err().wire().code, "bad_json");
+    }
+
+    #[test]
+    fn an_id_may_be_spelled_in_many_ways() {
+        let id = |body: &str| parsed(body).uuid("id").map(|id| id.to_string());
+        let spelled = "11111111-2222-4333-8444-55555555aaaa";
+        for text in [
+            spelled,
+            "11111111-2222-4333-8444-55555555AAAA",
+            "1111111122224333844455555555aaaa",
+            "{11111111-2222-4333-8444-55555555aaaa}",
+            "urn:uuid:11111111-2222-4333-8444-55555555aaaa",
+        ] {
+            assert_eq!(id(&format!(r#"{{"ID":"{text}"}}"#)).unwrap(), spelled, "{text}");
+        }
+        for body in ["{}", r#"{"id":null}"#] {
+            assert_eq!(id(body).unwrap(), Uuid::nil().to_string(), "{body}");
+        }
+        for body in [r#"{"id":""}"#, r#"{"id":"not-a-uuid"}"#, r#"{"id":5}"#, r#"{"id":{}}"#, r#"{"id":"x","id":null}"#]
+        {
+            assert_eq!(id(body).unwrap_err().wire().code, "bad_json", "{body}");
+        }
+    }
+
+    #[test]
+    fn fields_within_a_field_are_read_alike() {
+        let mut body = parsed(r#"{"outer":{"Inner":"a","any":[1]},"none":null,"text":"x"}"#);
+        let mut outer = body.fields("outer").unwrap().unwrap();
+        assert_eq!((outer.text("inner").unwrap().as_str(), outer.any("any")), ("a", Some(serde_json::json!([1]))));
+        assert!(body.fields("none").unwrap().is_none() && body.any("none").is_none() && body.any("absent").is_none());
+        assert_eq!(body.fields("text").unwrap_err().wire().code, "bad_json");
     }
 
     #[test]

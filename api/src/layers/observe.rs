@@ -112,7 +112,8 @@ pub(crate) async fn observe(State(state): State<ApiState>, request: Request, nex
 
 /// Whether machines ask for `route` every few seconds: nobody wants to read of each time.
 fn is_polled(route: &str) -> bool {
-    matches!(route, "/livez" | "/readyz" | "/metrics" | "/mail/list" | "/p/{ref}/mail/list")
+    let route = route.strip_prefix("/p/{ref}").unwrap_or(route);
+    matches!(route, "/livez" | "/readyz" | "/metrics" | "/mail/list" | "/auth/v1/admin/revocations")
 }
 
 /// Ends the connection after this answer.
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_machines_poll_is_told_from_what_people_ask() {
-        for route in ["/livez", "/readyz", "/metrics", "/mail/list", "/p/{ref}/mail/list"] {
+        for route in ["/livez", "/metrics", "/p/{ref}/mail/list", "/p/{ref}/auth/v1/admin/revocations"] {
             assert!(is_polled(route), "{route}");
         }
         for route in ["/auth/v1/health", "/p/{ref}/auth/v1/token", "/mail/", "unmatched"] {

@@ -62,6 +62,7 @@ pub(crate) fn session() -> Session {
         ip: Some("203.0.113.7".to_owned()),
         tag: None,
         refresh_token_counter: Some(4),
+        raised_from: None,
         refresh_token_hmac_key: None,
         amr: vec![AmrEntry { method: "password".to_owned(), at: at() }],
     }

@@ -1,12 +1,11 @@
 //! Sessions as their owner and the project's admins list them.
 
+use domain::device::Device;
 use domain::ids::SessionId;
 use domain::session;
 use domain::sessions::Listing;
 use domain::time::Timestamp;
 use serde::Serialize;
-
-use crate::wire::device::Device;
 
 /// `{"sessions": [...]}`.
 #[derive(Serialize)]

@@ -51,7 +51,25 @@ pub(crate) fn answer_new(issued: &IssuedSession) -> Result<Response, Failure> {
     answer_with(issued, User::new(&issued.user))
 }
 
+/// Like [`answer`], for a session that only rose: it keeps its id, and the contract names it in no header
+/// (`contract/mfa-passkeys-oauth.md` §0.5).
+///
+/// # Errors
+/// As [`answer`].
+pub(crate) fn answer_raised(issued: &IssuedSession) -> Result<Response, Failure> {
+    body(issued, User::of(&issued.user))
+}
+
 fn answer_with(issued: &IssuedSession, user: User<'_>) -> Result<Response, Failure> {
+    let mut response = body(issued, user)?;
+    for (name, value) in headers(issued) {
+        let value = HeaderValue::try_from(value).map_err(Failure::fault)?;
+        response.headers_mut().insert(HeaderName::from_static(name), value);
+    }
+    Ok(response)
+}
+
+fn body(issued: &IssuedSession, user: User<'_>) -> Result<Response, Failure> {
     let tokens = Tokens {
         access_token: issued.access_token.expose(),
         token_type: "bearer",
@@ -61,12 +79,7 @@ fn answer_with(issued: &IssuedSession, user: User<'_>) -> Result<Response, Failu
         user,
         weak_password: issued.weak_password.as_ref().map(|weak| weak.as_ref().map(Weakness::of)),
     };
-    let mut response = json::answer(StatusCode::OK, &tokens)?;
-    for (name, value) in headers(issued) {
-        let value = HeaderValue::try_from(value).map_err(Failure::fault)?;
-        response.headers_mut().insert(HeaderName::from_static(name), value);
-    }
-    Ok(response)
+    json::answer(StatusCode::OK, &tokens)
 }
 
 fn headers(issued: &IssuedSession) -> Vec<(&'static str, String)> {

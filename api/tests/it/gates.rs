@@ -34,6 +34,12 @@ async fn paths_and_methods_are_told_only_to_a_good_token() {
         ("PATCH", "/admin/users", 405),
         ("POST", "/admin/users/abc", 405),
         ("PUT", "/admin/users/abc/sessions", 405),
+        ("POST", "/admin/users/abc/factors", 405),
+        ("GET", "/admin/users/abc/factors/def", 405),
+        ("POST", "/admin/users/abc/factors/def/", 405),
+        ("GET", "/admin/users/abc/passkeys/def", 405),
+        ("PUT", "/admin/revocations", 405),
+        ("HEAD", "/admin/revocations", 405),
     ] {
         let none = edge.ask(method, path, &[], "").await;
         assert_eq!(none.status, 401, "{method} {path}");

@@ -14,6 +14,8 @@ mod deadlines;
 #[path = "../../src/wire/examples.rs"]
 mod examples;
 #[cfg(test)]
+mod factors;
+#[cfg(test)]
 mod gates;
 #[cfg(test)]
 mod mail;
@@ -22,9 +24,17 @@ mod management;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
+mod openapi;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod passkeys;
+#[cfg(test)]
 mod projects;
+#[cfg(test)]
+mod recovery_codes;
+#[cfg(test)]
+mod revocations;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]

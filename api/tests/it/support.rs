@@ -22,7 +22,7 @@ use domain::ids::{ProjectId, ProjectRef};
 use domain::project::Profile;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -168,7 +168,10 @@ impl MetricSource for OneReading {
 }
 
 /// The router of a test.
-pub(crate) struct TestEdge(Router);
+pub(crate) struct TestEdge {
+    router: Router,
+    state: ApiState,
+}
 
 /// An answer that was read to its end.
 pub(crate) struct Answered {
@@ -198,7 +201,7 @@ impl TestEdge {
     }
 
     pub(crate) fn with_mailbox(runtime: FakeRuntime, mailbox: Option<Arc<dyn MailStore>>) -> Self {
-        Self(api::combined_router(ApiState::new(Parts {
+        let state = ApiState::new(Parts {
             runtime: Arc::new(runtime),
             mailbox,
             entropy: Arc::new(Counting(Mutex::new(0))),
@@ -206,28 +209,38 @@ impl TestEdge {
             trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
             deadline: Duration::from_secs(10),
             metric_sources: vec![Arc::new(OneReading)],
-        })))
+        });
+        Self { router: api::combined_router(state.clone()), state }
+    }
+
+    /// Ends what is answered for as long as somebody reads it.
+    pub(crate) fn end_streams(&self) {
+        self.state.end_streams();
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answered {
         self.send_from("127.0.0.1:4711", request).await
     }
 
-    pub(crate) async fn send_from(&self, peer: &str, mut request: Request<Body>) -> Answered {
-        let peer: SocketAddr = peer.parse().unwrap();
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let response = self.0.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+    pub(crate) async fn send_from(&self, peer: &str, request: Request<Body>) -> Answered {
+        let (parts, body) = self.begin(peer, request).await.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         Answered { status: parts.status, headers: parts.headers, text }
+    }
+
+    /// An answer whose body was not read yet.
+    pub(crate) async fn begin(&self, peer: &str, mut request: Request<Body>) -> Response<Body> {
+        let peer: SocketAddr = peer.parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// Serves the router on a port of this machine.
     pub(crate) async fn listen(&self) -> SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let service = self.0.clone().into_make_service_with_connect_info::<SocketAddr>();
+        let service = self.router.clone().into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
         address
     }

@@ -16,6 +16,7 @@ use self::bus::RedisBus;
 use self::counters::RedisCounters;
 use self::link::Link;
 use self::sessions::RedisSessions;
+use crate::fallback::Fallback;
 use crate::{Cluster, Unavailable};
 
 mod bus;
@@ -88,7 +89,7 @@ pub(crate) async fn connect(url: &Secret<String>, options: RedisOptions) -> Resu
     }
     Ok(Cluster {
         sessions: Arc::new(RedisSessions::new(Arc::clone(&link), Arc::clone(&prefix), Arc::clone(&tasks))),
-        counters: Arc::new(RedisCounters::new(link, prefix, Arc::clone(&tasks))),
+        counters: Arc::new(Fallback::of(RedisCounters::new(link, prefix, Arc::clone(&tasks)))),
         bus: Arc::new(RedisBus::new(listener, tasks)),
     })
 }

@@ -37,7 +37,7 @@ macro_rules! contract {
                 #[tokio::test]
                 #[ignore = "needs Redis: set TENANTRY_TEST_REDIS_URL"]
                 async fn $name() {
-                    super::$name(crate::support::redis().await).await;
+                    super::$name(crate::support::two_gateways().await).await;
                 }
             )+
         }

@@ -1,5 +1,7 @@
 //! The same contract for both implementations, and what happens when Redis goes away.
 
+#![expect(clippy::expect_used, reason = "tests may stop at the first surprise, their helpers too")]
+
 #[cfg(test)]
 mod contract;
 #[cfg(test)]

@@ -4,10 +4,13 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
-use cluster::{Cluster, Event, Events, RedisOptions, SessionEntry};
+use cluster::{Cluster, Counters, Event, Events, Hit, RedisOptions, SessionEntry, Take, Unavailable};
 use domain::ids::{ProjectId, SessionId, UserId};
 use domain::secret::Secret;
 use domain::time::Timestamp;
@@ -43,9 +46,42 @@ pub(crate) fn entry(user: UserId, session: SessionId, last_used: Timestamp) -> S
     }
 }
 
-/// The shared test server, with keys and a channel of its own.
-pub(crate) async fn redis() -> Cluster {
-    redis_with(&format!("test-{}", uuid())).await
+/// Two gateways over the shared test server, with keys and a channel of their own, whose counters are asked by turns: counts
+/// that were not kept in Redis would not add up.
+pub(crate) async fn two_gateways() -> Cluster {
+    let prefix = format!("test-{}", uuid());
+    let (one, other) = (redis_with(&prefix).await, redis_with(&prefix).await);
+    let counters =
+        ByTurns { gateways: [one.counters, other.counters], takes: AtomicUsize::new(0), hits: AtomicUsize::new(0) };
+    Cluster { counters: Arc::new(counters), ..one }
+}
+
+struct ByTurns {
+    gateways: [Arc<dyn Counters>; 2],
+    takes: AtomicUsize,
+    hits: AtomicUsize,
+}
+
+impl ByTurns {
+    fn next(&self, calls: &AtomicUsize) -> &dyn Counters {
+        let [one, other] = &self.gateways;
+        if calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) { one.as_ref() } else { other.as_ref() }
+    }
+}
+
+#[async_trait]
+impl Counters for ByTurns {
+    async fn take(&self, p: ProjectId, b: &str, c: u32, r: f64, now: Timestamp) -> Result<Take, Unavailable> {
+        self.next(&self.takes).take(p, b, c, r, now).await
+    }
+
+    async fn hit(&self, p: ProjectId, k: &str, l: u32, w: Duration, now: Timestamp) -> Result<Hit, Unavailable> {
+        self.next(&self.hits).hit(p, k, l, w, now).await
+    }
+
+    async fn clear(&self, p: ProjectId, k: &str) -> Result<(), Unavailable> {
+        self.next(&self.hits).clear(p, k).await
+    }
 }
 
 pub(crate) async fn redis_with(prefix: &str) -> Cluster {

@@ -15,3 +15,4 @@ mod sealing;
 mod support;
 mod token_attacks;
 mod vectors;
+mod webauthn;

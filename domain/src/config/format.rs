@@ -35,8 +35,10 @@ pub enum Format {
     HookUri,
     /// `v1,whsec_<base64>`, several with `|` between.
     HookSecrets,
-    /// A comma list of origins.
+    /// A comma list of origins of pages and of Android apps.
     Origins,
+    /// A domain, as credentials are bound to.
+    Domain,
     /// A comma list of origins, or `*`, or `derived`.
     CorsOrigins,
     /// A comma list of some of these words.
@@ -80,7 +82,8 @@ impl Format {
             Self::Port => text.parse::<u16>().is_ok_and(|port| port != 0),
             Self::HookUri => is_hook_uri(text),
             Self::HookSecrets => are_hook_secrets(text),
-            Self::Origins => list(text).all(is_origin),
+            Self::Origins => list(text).all(|part| is_origin(part) || is_android_app(part)),
+            Self::Domain => is_domain(text),
             Self::CorsOrigins => list(text).all(|part| matches!(part, "*" | "derived") || is_origin(part)),
         }
     }
@@ -100,7 +103,10 @@ impl Format {
                 "must be pg-functions://<database>/<schema>/<function> or an https URL; plain http only to this machine"
             }
             Self::HookSecrets => "must be v1,whsec_<base64 of 32 or more characters>, several with | between",
-            Self::Origins => "must be a comma list of origins such as https://app.example.com",
+            Self::Origins => {
+                "must be a comma list of origins such as https://app.example.com or android:apk-key-hash:<base64url of 32 bytes>"
+            }
+            Self::Domain => "must be a domain in lower case without scheme, port and path, such as example.com",
             Self::CorsOrigins => "must be a comma list of origins, or *, or derived",
         }
     }
@@ -135,6 +141,17 @@ pub(crate) fn test_otps(text: &str) -> Option<Vec<(String, String)>> {
     };
     let text = text.strip_suffix(',').unwrap_or(text);
     if text.is_empty() { Some(Vec::new()) } else { text.split(',').map(pair).collect() }
+}
+
+/// What an Android app signs in place of an origin: the SHA-256 of its certificate.
+fn is_android_app(text: &str) -> bool {
+    let hash = text.strip_prefix("android:apk-key-hash:").map(str::as_bytes);
+    hash.is_some_and(|hash| hash.len() == 43 && hash.iter().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(b)))
+}
+
+/// An address is no domain (Web Authentication §5.1.2).
+fn is_domain(text: &str) -> bool {
+    matches!(url::Host::parse(text), Ok(url::Host::Domain(domain)) if domain == text)
 }
 
 fn is_origin(text: &str) -> bool {
@@ -273,6 +290,17 @@ mod tests {
     fn ports_origins_words_and_times() {
         assert!(accepted(Format::Port, "587") && !accepted(Format::Port, "0") && !accepted(Format::Port, "65536"));
         assert!(accepted(Format::Origins, "http://localhost:3000, https://app.example.com"));
+        let app = "android:apk-key-hash:q2zuXl3rJ0xkXn5l9VqkI0hV2Kz1X8Q7yZr4wB6eT-c";
+        assert!(accepted(Format::Origins, app) && !accepted(Format::CorsOrigins, app));
+        assert!(!accepted(Format::Origins, "android:apk-key-hash:short"));
+        for domain in ["localhost", "example.com", "auth.example.co.uk"] {
+            assert!(accepted(Format::Domain, domain), "{domain}");
+        }
+        for none in
+            ["https://example.com", "Example.com", "a b", "example.com:443", "example.com/", "127.0.0.1", "[::1]"]
+        {
+            assert!(!accepted(Format::Domain, none), "{none}");
+        }
         assert!(accepted(Format::CorsOrigins, "derived, capacitor://localhost"));
         assert!(!accepted(Format::Origins, "https://app.example.com/path") && !accepted(Format::Origins, "*"));
         assert!(accepted(Format::Words(&["a", "b"]), "b,a") && !accepted(Format::Words(&["a", "b"]), "a,c"));

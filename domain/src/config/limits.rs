@@ -19,6 +19,10 @@ pub struct RateLimits {
     pub sms_sent: u32,
     /// Wallet sign-ins per address and 5 minutes.
     pub web3: u32,
+    /// Challenges of second factors, and answers to them, each, per address and minute.
+    pub factors: u32,
+    /// Beginnings of a sign-in with a passkey per address and 5 minutes.
+    pub passkeys: u32,
     /// Failed password sign-ins of one address or number.
     pub sign_in: AttemptLimit,
     /// Sign-ups from one client address.
@@ -27,6 +31,10 @@ pub struct RateLimits {
     pub recovery: AttemptLimit,
     /// One-time codes and links for one address or number.
     pub otp_request: AttemptLimit,
+    /// Failed verifications of a second factor in one session.
+    pub mfa_session: AttemptLimit,
+    /// Failed verifications of a second factor of one user.
+    pub mfa_user: AttemptLimit,
 }
 
 /// At most `events` in any window of `seconds` (`security/advisor.md` §1.10).
@@ -49,10 +57,14 @@ impl RateLimits {
             email_sent: read.limit("rate_limit_email_sent"),
             sms_sent: read.limit("rate_limit_sms_sent"),
             web3: read.limit("rate_limit_web3"),
+            factors: read.limit("rate_limit_mfa_challenge_and_verify"),
+            passkeys: read.limit("rate_limit_passkey"),
             sign_in: attempts("rate_limit_sign_in_per_email", "rate_limit_sign_in_window"),
             sign_up: attempts("rate_limit_sign_up_per_ip", "rate_limit_sign_up_window"),
             recovery: attempts("rate_limit_recovery_per_email", "rate_limit_recovery_window"),
             otp_request: attempts("rate_limit_otp_request_per_email", "rate_limit_otp_request_window"),
+            mfa_session: attempts("rate_limit_mfa_verify_per_session", "rate_limit_mfa_verify_window"),
+            mfa_user: attempts("rate_limit_mfa_verify_per_user", "rate_limit_mfa_verify_user_window"),
         }
     }
 }

@@ -85,10 +85,16 @@ mod tests {
     }
 
     #[test]
-    fn thirteen_kinds_of_which_six_carry_a_link_or_a_code() {
-        assert_eq!(FIELDS.iter().filter(|field| subject_kind(field.name).is_some()).count(), 13);
+    fn every_kind_has_a_subject_and_a_body_and_six_carry_a_link_or_a_code() {
+        let kinds = |of: fn(&'static str) -> Option<&'static str>| -> BTreeSet<&str> {
+            FIELDS.iter().filter_map(|field| of(field.name)).collect()
+        };
+        assert_eq!(kinds(subject_kind), kinds(body_kind));
+        assert_eq!(FIELDS.iter().filter(|field| !field.ours && subject_kind(field.name).is_some()).count(), 13);
         assert_eq!(link_bodies().count(), 6);
-        assert_eq!(notices(|_| true).len(), 7);
+        let told: BTreeSet<&str> =
+            kinds(subject_kind).iter().filter_map(|kind| kind.strip_suffix("_notification")).collect();
+        assert_eq!(notices(|_| true), told);
         assert!(notices(|name| name == "mailer_notifications_email_changed_enabled").contains("email_changed"));
     }
 }

@@ -2,6 +2,7 @@
 //! Names and types are the Management API's (`config/auth`); fields that Tenantry adds are marked `ours`.
 
 pub mod explicit;
+mod factors;
 pub mod field;
 pub mod fields;
 pub mod format;
@@ -12,6 +13,7 @@ mod services;
 pub mod validate;
 
 pub use explicit::{Defaults, Explicit, effective};
+pub use factors::{MAX_VERIFIED, MfaSettings, Offer, UserVerification, WebauthnSettings};
 pub use field::{Field, Kind, Literal, Lock};
 pub use fields::{FIELDS, field};
 pub use limits::{AttemptLimit, RateLimits};

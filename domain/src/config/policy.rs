@@ -7,6 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::config::explicit::{Defaults, Explicit, default_value};
+use crate::config::factors::{MfaSettings, WebauthnSettings, step_up};
 use crate::config::fields::{FIELDS, field};
 use crate::config::format::{list, test_otps};
 use crate::config::limits::RateLimits;
@@ -17,6 +18,7 @@ use crate::password::PasswordRules;
 use crate::project::Profile;
 use crate::secret::Secret;
 use crate::session::SessionLimits;
+use crate::step_up::StepUp;
 use crate::time::Timestamp;
 
 /// The audience of new accounts and of requests that name none.
@@ -104,6 +106,8 @@ pub struct Policy {
     pub sessions_single_per_user: bool,
     /// Groups within which that holds.
     pub sessions_tags: Vec<String>,
+    /// Sessions of one user, at most: a sign-in beyond it ends the one used longest ago. 0 = no limit.
+    pub sessions_max_per_user: usize,
     /// Reuse of an old refresh token is punished.
     pub refresh_token_rotation_enabled: bool,
     /// Time in which parallel refreshes count as one, seconds.
@@ -124,6 +128,12 @@ pub struct Policy {
     pub hooks: BTreeMap<Point, Target>,
     /// The captcha, `None` when it is off.
     pub captcha: Option<CaptchaSettings>,
+    /// Second factors.
+    pub mfa: MfaSettings,
+    /// Web Authentication, as a second factor and as passkeys.
+    pub webauthn: WebauthnSettings,
+    /// Operations that ask for a fresh second factor.
+    pub step_up: StepUp,
     /// Accounts may have passkeys.
     pub passkey_enabled: bool,
     /// SAML is on.
@@ -282,6 +292,7 @@ impl Policy {
             },
             sessions_single_per_user: read.on("sessions_single_per_user"),
             sessions_tags: list(&read.text("sessions_tags")).map(str::to_owned).collect(),
+            sessions_max_per_user: usize::try_from(read.limit("sessions_max_per_user")).unwrap_or(usize::MAX),
             refresh_token_rotation_enabled: read.on("refresh_token_rotation_enabled"),
             refresh_token_reuse_interval: read.int("security_refresh_token_reuse_interval"),
             refresh_token_algorithm_version: if read.int("security_refresh_token_algorithm_version") == 1 {
@@ -296,6 +307,9 @@ impl Policy {
             sms: read.sms(),
             hooks: hooks(&read),
             captcha: CaptchaSettings::read(&read, || hosts(&cors_origins)),
+            mfa: MfaSettings::read(&read),
+            webauthn: WebauthnSettings::read(&read),
+            step_up: step_up(&read),
             passkey_enabled: read.on("passkey_enabled"),
             saml_enabled: read.on("saml_enabled"),
             oauth_server_enabled: read.on("oauth_server_enabled"),
@@ -328,7 +342,7 @@ fn or_when_zero(value: i64, otherwise: i64) -> i64 {
 }
 
 /// Lengths outside 6 to 10 count as 6 (`contract/core.md` §9).
-fn otp_length(length: i64) -> usize {
+pub(crate) fn otp_length(length: i64) -> usize {
     usize::try_from(length).ok().filter(|length| (6..=10).contains(length)).unwrap_or(6)
 }
 

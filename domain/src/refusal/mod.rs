@@ -13,9 +13,10 @@ impl Refusal {
     /// The seconds a client is asked to wait by a header; the contract's own limits do not say.
     pub fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::OverAttemptLimit(wait) | Self::OverEmailAttemptLimit(wait) | Self::OverSmsAttemptLimit(wait) => {
-                Some(*wait)
-            }
+            Self::OverAttemptLimit(wait)
+            | Self::OverEmailAttemptLimit(wait)
+            | Self::OverSmsAttemptLimit(wait)
+            | Self::RecoveryCodesLocked(wait) => Some(*wait),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{DatabaseError, WeakPassword, Wire};
+use crate::ids::ChallengeId;
 
 macro_rules! refusals {
     ($(
@@ -354,6 +355,160 @@ refusals! {
     SessionNotFound => 404, "session_not_found" "Session not found";
     /// Not a UUID.
     SessionIdMalformed => 404, "validation_failed" "session_id must be an UUID";
+
+    // second factors
+    /// A guest has no second factor, no passkey and no recovery codes.
+    AnonymousNotAllowed => 403, "no_authorization" "Anonymous user not allowed to perform these actions";
+    /// A token without session cannot be raised.
+    EnrollNeedsSession => 500, "unexpected_failure"
+        "A valid session and a registered user are required to enroll a factor";
+    /// The same when a factor is to go.
+    UnenrollNeedsSession => 500, "unexpected_failure" "A valid session and factor are required to unenroll a factor";
+    /// The same when a challenge is answered.
+    VerifyNeedsSession => 500, "unexpected_failure" "Cannot read SessionId claim as UUID";
+    /// No such kind of factor.
+    FactorTypeInvalid => 400, "validation_failed" "factor_type needs to be totp, phone, or webauthn";
+    /// No new TOTP factors.
+    TotpEnrollDisabled => 422, "mfa_totp_enroll_not_enabled" "MFA enroll is disabled for TOTP";
+    /// No new phone factors.
+    PhoneEnrollDisabled => 422, "mfa_phone_enroll_not_enabled" "MFA enroll is disabled for Phone";
+    /// No new WebAuthn factors.
+    WebauthnEnrollDisabled => 422, "mfa_webauthn_enroll_not_enabled" "MFA enroll is disabled for WebAuthn";
+    /// TOTP factors cannot be used.
+    TotpVerifyDisabled => 422, "mfa_totp_verify_not_enabled" "MFA verification is disabled for TOTP";
+    /// Phone factors cannot be used.
+    PhoneVerifyDisabled => 422, "mfa_phone_verify_not_enabled" "MFA verification is disabled for Phone";
+    /// WebAuthn factors cannot be challenged.
+    WebauthnVerifyDisabled => 422, "mfa_webauthn_verify_not_enabled" "MFA verification is disabled for WebAuthn";
+    /// The same when a challenge is answered, with the code the reference gives it there.
+    WebauthnAnswerDisabled => 422, "mfa_webauthn_enroll_not_enabled" "MFA verification is disabled for WebAuthn";
+    /// No number for a phone factor.
+    FactorPhoneRequired => 400, "validation_failed" "Phone number required to enroll Phone factor";
+    /// The number is that of another verified factor.
+    FactorPhoneExists => 422, "mfa_verified_factor_exists"
+        "A verified phone factor already exists, unenroll the existing factor to continue";
+    /// The site has no host to name as issuer.
+    FactorSiteUrl => 500, "unexpected_failure" "site url is improperly formatted";
+    /// Nobody to name in the authenticator app.
+    FactorQrCode => 500, "unexpected_failure" "Error generating QR Code";
+    /// What the QR code would have to hold is too much for one.
+    FactorLabelTooLong => 400, "validation_failed" "issuer and account name are too long for a QR code";
+    /// Another factor of the user has the name; holds it.
+    FactorNameConflict(name: String) => 422, "mfa_factor_name_conflict"
+        format!("A factor with the friendly name \"{name}\" for this user already exists");
+    /// As many as may be.
+    TooManyFactors => 422, "too_many_enrolled_mfa_factors"
+        "Maximum number of verified factors reached, unenroll to continue";
+    /// A further factor needs one that is there.
+    EnrollNeedsAal2 => 403, "insufficient_aal" "AAL2 required to enroll a new factor";
+    /// A verified factor goes only for whoever can use one.
+    UnenrollNeedsAal2 => 422, "insufficient_aal" "AAL2 required to unenroll verified factor";
+    /// Not a UUID.
+    FactorIdMalformed => 404, "validation_failed" "factor_id must be an UUID";
+    /// No such factor.
+    FactorNotFound => 404, "mfa_factor_not_found" "Factor not found";
+    /// Another user's factor (mission row 9).
+    FactorForeign => 403, "no_authorization" "Factor belongs to another user";
+    /// The SMS for a factor could not be sent.
+    FactorSmsFailed => 500, "unexpected_failure" "error sending message";
+    /// No way to send one.
+    FactorSmsProviderMissing => 500, "unexpected_failure" "Failed to get SMS provider";
+    /// The hook that sends them failed.
+    FactorSmsHookFailed => 500, "unexpected_failure" "error invoking hook";
+    /// No code.
+    FactorCodeRequired => 400, "validation_failed" "Code needs to be non-empty";
+    /// No `webauthn` object.
+    WebauthnConfigRequired => 400, "validation_failed" "WebAuthn config required";
+    /// No such ceremony.
+    WebauthnTypeInvalid => 400, "validation_failed" "WebAuthn type must be create or request";
+    /// No answer of an authenticator.
+    CredentialResponseRequired => 400, "validation_failed" "credential_response required";
+    /// An answer that cannot be read.
+    CredentialResponseInvalid => 400, "validation_failed" "Invalid credential_response";
+    /// No such challenge of this factor.
+    FactorChallengeNotFound => 422, "mfa_factor_not_found" "MFA factor with the provided challenge ID not found";
+    /// Used before, or asked for from another address.
+    FactorChallengeAddress => 422, "mfa_ip_address_mismatch" "Challenge and verify IP addresses mismatch.";
+    /// Too old; holds it.
+    FactorChallengeExpired(id: ChallengeId) => 422, "mfa_challenge_expired"
+        format!("MFA challenge {id} has expired, verify against another challenge or create a new challenge.");
+    /// The wrong code, or one that was used before.
+    TotpInvalid => 422, "mfa_verification_failed" "Invalid TOTP code entered";
+    /// The wrong code.
+    PhoneCodeInvalid => 422, "mfa_verification_failed" "Invalid MFA Phone code entered";
+    /// The authenticator's answer does not hold.
+    WebauthnFactorInvalid => 422, "mfa_verification_failed" "Failed to validate WebAuthn MFA response";
+    /// The hook said no; holds its words.
+    MfaVerificationRejected(message: String) => 403, "mfa_verification_rejected" message.clone();
+    /// The relying party cannot be told from the settings.
+    WebauthnNotConfigured => 500, "unexpected_failure" "Failed to initialize WebAuthn";
+
+    // passkeys
+    /// Switched off.
+    PasskeyDisabled => 404, "passkey_disabled" "Passkeys are disabled";
+    /// The account is managed elsewhere.
+    PasskeySsoUser => 422, "validation_failed" "SSO users cannot register passkeys";
+    /// The second factor is due.
+    PasskeyNeedsAal2 => 403, "insufficient_aal" "AAL2 session is required to manage passkeys when MFA is enabled";
+    /// As many as may be.
+    TooManyPasskeys => 422, "too_many_passkeys" "Maximum number of passkeys reached";
+    /// No challenge.
+    PasskeyChallengeRequired => 400, "validation_failed" "challenge_id is required";
+    /// No answer of an authenticator.
+    PasskeyCredentialRequired => 400, "validation_failed" "credential is required";
+    /// Not a UUID.
+    PasskeyChallengeMalformed => 400, "validation_failed" "challenge_id must be a valid UUID";
+    /// No such challenge, or used before.
+    PasskeyChallengeNotFound => 400, "webauthn_challenge_not_found" "Challenge not found or already used";
+    /// Too old.
+    PasskeyChallengeExpired => 400, "webauthn_challenge_expired" "Challenge has expired";
+    /// An answer that cannot be read.
+    PasskeyResponseInvalid => 400, "webauthn_verification_failed" "Invalid credential response";
+    /// An answer that does not hold.
+    PasskeyInvalid => 400, "webauthn_verification_failed" "Credential verification failed";
+    /// Registered before.
+    PasskeyExists => 422, "webauthn_credential_exists" "This credential is already registered";
+    /// The address is not proven yet.
+    PasskeyEmailNotConfirmed => 403, "email_not_confirmed" "Email not confirmed";
+    /// The number is not proven yet.
+    PasskeyPhoneNotConfirmed => 403, "phone_not_confirmed" "Phone not confirmed";
+    /// No such passkey of this user, or not a UUID.
+    PasskeyNotFound => 404, "validation_failed" "Passkey not found";
+    /// No name.
+    PasskeyNameRequired => 400, "validation_failed" "friendly_name is required";
+    /// More than 120 bytes.
+    PasskeyNameTooLong => 400, "validation_failed" "friendly_name must be 120 characters or less";
+
+    // recovery codes and step-up
+    /// They cannot be made.
+    RecoveryCodesEnrollDisabled => 422, "mfa_recovery_codes_enroll_not_enabled" "MFA enroll is disabled for recovery codes";
+    /// They cannot be used.
+    RecoveryCodesVerifyDisabled => 422, "mfa_recovery_codes_verify_not_enabled"
+        "MFA verification is disabled for recovery codes";
+    /// They are for whoever has another factor.
+    RecoveryCodesSoleFactor => 422, "mfa_recovery_codes_sole_factor"
+        "Recovery codes cannot be the only factor, enroll another factor first";
+    /// There is a set already.
+    RecoveryCodesExist => 422, "mfa_verified_factor_exists" "Recovery codes already exist, regenerate them to get new ones";
+    /// Whoever makes or drops them shows the second factor first.
+    RecoveryCodesNeedAal2 => 403, "insufficient_aal" "AAL2 required to manage recovery codes";
+    /// The wrong code, or one that was used before.
+    RecoveryCodeInvalid => 422, "mfa_verification_failed" "Invalid recovery code entered";
+    /// Too many wrong ones; holds the seconds to wait.
+    RecoveryCodesLocked(_wait: u64) => 429, "mfa_recovery_codes_locked"
+        "Too many failed verification attempts, try again later";
+    /// A fresh second factor is due.
+    StepUpNeeded => 403, "insufficient_aal" "A fresh second factor is required for this operation.";
+    /// The same for `PUT /user`.
+    StepUpNeededToUpdate => 401, "insufficient_aal" "A fresh second factor is required for this operation.";
+    /// The same before a factor goes.
+    StepUpNeededToUnenroll => 422, "insufficient_aal" "A fresh second factor is required for this operation.";
+    /// Somebody without second factor has to sign in again, or to show another proof; holds what he is about to do.
+    FreshSignInNeeded(what: &'static str) => 400, "reauthentication_needed" format!("{what} requires reauthentication");
+    /// Not a number.
+    BadCursor => 400, "validation_failed" "Invalid cursor";
+    /// No number, or longer than anybody may wait.
+    RevocationsWait => 400, "validation_failed" "wait must be a number of seconds from 0 to 25";
 
     // admin
     /// Not a UUID.

@@ -33,7 +33,8 @@ fn shield_policies_are_strict() {
     assert!(policy.strict_claims && policy.enumeration_protection && policy.mailer_link_random);
     assert_eq!(policy.session_limits.low_aal, Some(chrono::TimeDelta::seconds(900)));
     assert!(!policy.apikey_in_query_enabled && !policy.mailer_autoconfirm);
-    assert_eq!(policy.notices.len(), 7);
+    let switches = FIELDS.iter().filter(|field| field.name.starts_with("mailer_notifications_"));
+    assert_eq!(policy.notices.len(), switches.count());
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Hooks (`contract/platform.md` §4): the points at which the project is asked. No connection is held while a hook runs,
 //! and what a hook refuses has not been written.
 
+mod attempts;
 mod call;
-mod password;
 mod payload;
 
 use domain::access_token::Claims;
@@ -15,8 +15,8 @@ use domain::user_json;
 use outbound::hooks::{HookError, answer};
 use serde_json::{Value, json};
 
-pub(crate) use password::password_verified;
-pub(crate) use payload::EmailData;
+pub(crate) use attempts::{factor_verified, password_verified};
+pub(crate) use payload::{EmailData, NewDevice};
 
 use crate::context::Context;
 use crate::error::Result;
@@ -44,6 +44,12 @@ pub(crate) async fn send_email(ctx: &Context, user: &User, email_data: EmailData
 /// Has a code sent to `phone`, before it is written.
 pub(crate) async fn send_sms(ctx: &Context, user: &User, otp: &Secret<String>, phone: &str) -> Result<()> {
     let sms = || ("sms", json!({ "otp": otp.expose(), "phone": phone }));
+    notify(ctx, Point::SendSms, || [shown(user), sms()]).await
+}
+
+/// The same for the code of a second factor, which the hook is told.
+pub(crate) async fn send_factor_sms(ctx: &Context, user: &User, otp: &Secret<String>, phone: &str) -> Result<()> {
+    let sms = || ("sms", json!({ "otp": otp.expose(), "sms_type": "mfa", "phone": phone }));
     notify(ctx, Point::SendSms, || [shown(user), sms()]).await
 }
 

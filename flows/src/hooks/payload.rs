@@ -3,11 +3,13 @@
 use domain::hook::Point;
 use domain::secret::Secret;
 use domain::user::Metadata;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::context::Context;
 
-/// The facts of a mail, for who sends it in our place. All keys are always there (`contract/platform.md` §4.5).
+/// The facts of a mail, for who sends it in our place. The contract's keys are always there
+/// (`contract/platform.md` §4.5).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EmailData {
     /// The code as typed.
@@ -30,11 +32,26 @@ pub(crate) struct EmailData {
     pub(crate) provider: String,
     /// For notices about second factors.
     pub(crate) factor_type: String,
+    /// For the notice of a used recovery code, which is ours: how many are left.
+    pub(crate) remaining: Option<u32>,
+    /// For the notice of a new device, which is ours.
+    pub(crate) device: Option<NewDevice>,
+}
+
+/// A device that was not seen before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct NewDevice {
+    /// What it is called.
+    pub(crate) name: String,
+    /// The address it came from, empty where none is known.
+    pub(crate) ip: String,
+    /// When.
+    pub(crate) time: String,
 }
 
 impl EmailData {
     pub(super) fn to_json(&self, ctx: &Context) -> Value {
-        json!({
+        let mut told = json!({
             "token": self.token.expose(),
             "token_hash": self.token_hash.expose(),
             "redirect_to": self.redirect_to,
@@ -46,7 +63,14 @@ impl EmailData {
             "old_phone": self.old_phone,
             "provider": self.provider,
             "factor_type": self.factor_type,
-        })
+        });
+        if let (Some(remaining), Some(told)) = (self.remaining, told.as_object_mut()) {
+            told.insert("remaining".to_owned(), json!(remaining));
+        }
+        if let (Some(device), Some(told)) = (&self.device, told.as_object_mut()) {
+            told.insert("new_device".to_owned(), json!(device));
+        }
+        told
     }
 }
 

@@ -4,11 +4,13 @@
 
 mod address;
 mod email;
+mod factor;
 mod pace;
 mod sms;
 
 pub(crate) use address::must_be_authorised;
 pub(crate) use email::{Unsent, decoy, email_change, mail, redirect_target, unsent};
+pub(crate) use factor::{factor_checker, factor_code};
 pub(crate) use sms::{SmsPurpose, checker, is_right, sms};
 
 use domain::contact::Contact;

@@ -19,7 +19,7 @@ use crate::{audit, change_contact};
 /// A change that passed its checks.
 pub(super) struct Update {
     pub(super) user: UserId,
-    /// The session that stays when the password changes.
+    /// The session that asks. It stays when the password changes.
     pub(super) session: Option<SessionId>,
     pub(super) new_password: Option<NewPassword>,
     /// Contacts that are taken over without a message.
@@ -28,6 +28,12 @@ pub(super) struct Update {
     pub(super) messages: Vec<Prepared>,
     pub(super) data: Option<Metadata>,
     pub(super) app_metadata: Option<Metadata>,
+}
+
+impl Update {
+    fn changes_contact(&self) -> bool {
+        self.at_once.email.is_some() || self.at_once.phone.is_some() || !self.messages.is_empty()
+    }
 }
 
 /// What became of a change.
@@ -53,6 +59,7 @@ pub(super) async fn apply(ctx: &Context, update: Update) -> Result<Applied> {
     if update.new_password.as_ref().is_some_and(|new| new.replaces != locked.password_hash) {
         return Ok(Applied::PasswordMoved(Box::new(update)));
     }
+    let sensitive = update.new_password.is_some() || update.changes_contact();
     let mut changes = UserChanges::default();
     let mut notices = Vec::new();
     let mut ended = Vec::new();
@@ -61,6 +68,10 @@ pub(super) async fn apply(ctx: &Context, update: Update) -> Result<Applied> {
         notices.push(Notice::PasswordChanged);
         // Forgotten with the codes: a message of this very request need not wait for the last one.
         (before.email_change_sent_at, before.phone_change_sent_at) = (None, None);
+    }
+    // Messages and hashes took their time: a session that was ended meanwhile, perhaps by a second factor, changes nothing.
+    if let (true, Some(session)) = (sensitive, update.session) {
+        tx.sessions().lock(session).await?.ok_or(Refusal::BearerSessionNotFound)?;
     }
     if let Some(data) = &update.data {
         before.user_metadata = domain::metadata::merged(&before.user_metadata, data);

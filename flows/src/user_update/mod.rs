@@ -9,16 +9,18 @@ use domain::contact::Contact;
 use domain::pkce::Challenge;
 use domain::refusal::Refusal;
 use domain::user::User;
-use domain::user_update::{Contacts, Request, check, contacts};
+use domain::user_update::{Contacts, Proof, Request, check, contacts, proof};
 use storage::StoreError;
 
 use crate::authenticate;
 use crate::context::Context;
 use crate::discretion;
 use crate::error::{Error, Result};
+use crate::fresh_proof::{self, Takes};
 use crate::limits::{self, Limited};
 use crate::message::{self, Prepared, SmsPurpose};
 use crate::password_strength;
+use crate::step_up::Proofs;
 use apply::{Applied, Update};
 use password::NewPassword;
 
@@ -37,8 +39,14 @@ pub async fn user_update(ctx: &Context, request: Request) -> Result<User> {
         let known: Vec<&str> = known.into_iter().flatten().collect();
         password_strength::accept(ctx, password, &known).await?;
     }
-    check(&request, &wanted, user, authenticated.session.as_ref(), ctx.policy())?;
+    let session = authenticated.session.as_ref();
+    check(&request, &wanted, user, session, ctx.policy(), ctx.now)?;
     free(ctx, user, &audience, &wanted).await?;
+    if let Some(Proof { by_password, refusal }) = proof(&request, &wanted, user, session, ctx.policy(), ctx.now) {
+        let takes = if by_password { Takes::NonceOrPassword } else { Takes::Nonce };
+        let proofs = Proofs::new(&request.nonce, request.current_password.as_ref());
+        fresh_proof::show(ctx, user, proofs, takes, refusal).await?;
+    }
     let new_password = match &request.password {
         Some(password) => Some(password::accept(ctx, &request, &authenticated, password).await?),
         None => None,

@@ -1,4 +1,4 @@
-//! A new password: who may set it, and that it is new (rows 8 to 10).
+//! A new password: who may set it, and that it is new (rows 9 and 10).
 
 use domain::refusal::Refusal;
 use domain::secret::Secret;
@@ -7,7 +7,6 @@ use domain::user_update::{Request, needs_current_password};
 use crate::authenticate::Authenticated;
 use crate::context::Context;
 use crate::error::Result;
-use crate::fresh_proof;
 
 /// The new hash and the old one, which guards the write: a password that changed meanwhile is not overwritten.
 pub(super) struct NewPassword {
@@ -15,14 +14,13 @@ pub(super) struct NewPassword {
     pub(super) replaces: Option<Secret<String>>,
 }
 
-/// Checks who sets `password`, and hashes it. No connection is held.
+/// Checks that `password` may replace the old one, and hashes it. No connection is held.
 pub(super) async fn accept(
     ctx: &Context,
     request: &Request,
     authenticated: &Authenticated,
     password: &Secret<String>,
 ) -> Result<NewPassword> {
-    fresh_proof::demand(ctx, authenticated, &request.nonce, given(request)).await?;
     let replaces = judge(ctx, request, authenticated, password).await?;
     Ok(NewPassword { hash: ctx.hash_password(password).await?, replaces })
 }

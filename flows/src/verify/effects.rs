@@ -222,7 +222,7 @@ async fn finish(
         None => written?,
     };
     let end = match gives {
-        Gives::Session => open(ctx, tx, given, user.id, METHOD).await?,
+        Gives::Session => open(ctx, tx, given, user, METHOD).await?,
         Gives::Code(method) => End::Code(issue_code(ctx, tx, user, method).await?),
         Gives::Nothing => End::Plain,
     };

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use testkit::{TestApp, TestProject};
 
 use crate::both::on_both;
+use crate::letters::access;
+use crate::{passkey, totp};
 
 async fn introspect(project: &TestProject, token: &str) -> Value {
     let ask = project.post("/admin/introspect", json!({ "token": token })).bearer(&project.service_role_key);
@@ -60,6 +62,33 @@ async fn others(app: TestApp) {
     let ban = project.ask(Method::PUT, &format!("/admin/users/{id}")).json(&json!({ "ban_duration": "1h" }));
     ban.bearer(&project.service_role_key).send().await.expect(200);
     assert_eq!(introspect(&project, &access).await, inactive());
+}
+
+on_both!(a_token_is_shown_with_its_level, a_token_is_shown_with_its_level_on_postgres, levels);
+async fn levels(app: TestApp) {
+    let config = passkey::settings(json!({ "passkey_assurance_level": "aal2", "sessions_allow_low_aal": 600 }));
+    let project = app.project("introspect", config).await;
+    let (low, mut key) = passkey::owner(&project, "a@example.com").await;
+    assert_eq!(introspect(&project, access(&low)).await["aal"], "aal1");
+    let by_passkey = passkey::sign_in(&project, &mut key).await.expect(200).json();
+    let told = introspect(&project, access(&by_passkey)).await;
+    assert_eq!((&told["active"], &told["aal"]), (&json!(true), &json!("aal2")));
+    assert_eq!(told["amr"][0]["method"], "passkey");
+
+    let (_, raised) = totp::enrolled(&app, &project, &low).await;
+    let second = project.sign_in("a@example.com").await;
+    app.clock.advance(601);
+    // Who has a second factor is given ten minutes to use it.
+    assert_eq!(introspect(&project, access(&second)).await, inactive());
+    let told = introspect(&project, access(&raised)).await;
+    assert_eq!((&told["active"], &told["aal"]), (&json!(true), &json!("aal2")));
+    // A hint is only a hint (RFC 7662 §2.1).
+    for hint in ["refresh_token", "access_token", "nonsense"] {
+        let form = format!("token={}&token_type_hint={hint}", access(&raised));
+        let ask = project.ask(Method::POST, "/admin/introspect").raw(form).bearer(&project.service_role_key);
+        let answer = ask.header("content-type", "application/x-www-form-urlencoded").send().await.expect(200);
+        assert_eq!(answer.json(), told, "{hint}");
+    }
 }
 
 on_both!(an_old_token_is_not_active, an_old_token_is_not_active_on_postgres, old);

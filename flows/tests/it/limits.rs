@@ -152,3 +152,41 @@ async fn windows(app: TestApp) {
     let refused = sign_up("c", "correct horse").await.expect(429);
     assert_eq!((refused.error_code().as_str(), refused.header("retry-after")), ("over_request_rate_limit", "3600"));
 }
+
+on_both!(limits_of_second_factors_can_be_raised, limits_of_second_factors_can_be_raised_on_postgres, raised);
+async fn raised(app: TestApp) {
+    let unknown = uuid::Uuid::nil();
+    for (name, config, factors, passkeys) in [
+        ("as-ever", json!({}), (30, 4), (30, 10)),
+        ("raised", json!({ "rate_limit_mfa_challenge_and_verify": 300, "rate_limit_passkey": 200 }), (60, 1), (40, 3)),
+    ] {
+        let mut config = config;
+        let also = json!({
+            "passkey_enabled": true, "webauthn_rp_id": "localhost", "webauthn_rp_display_name": "Example",
+            "webauthn_rp_origins": "http://localhost:3000",
+        });
+        config.as_object_mut().unwrap().extend(also.as_object().cloned().unwrap());
+        let project = app.project(name, config).await;
+        let session = project.sign_up("a@example.com").await;
+        let own = crate::letters::access(&session);
+        let body = json!({ "factor_type": "totp", "friendly_name": "app" });
+        let made = project.post("/factors", body).bearer(own).send().await.expect(200).json();
+        let factor = made["id"].as_str().unwrap();
+        let challenge = format!("/factors/{factor}/challenge");
+        let verify = format!("/factors/{factor}/verify");
+        let answer = json!({ "challenge_id": unknown, "code": "123456" });
+        for (path, body, (burst, seconds)) in [
+            (challenge.as_str(), json!({}), factors),
+            (verify.as_str(), answer, factors),
+            ("/passkeys/authentication/options", json!({}), passkeys),
+        ] {
+            let ask = || project.post(path, body.clone()).bearer(own).header("x-forwarded-for", "192.0.2.7").send();
+            for _ in 0..burst {
+                assert_ne!(ask().await.status.as_u16(), 429, "{name} {path}");
+            }
+            assert_eq!(ask().await.expect(429).error_code(), "over_request_rate_limit", "{name} {path}");
+            app.clock.advance(seconds);
+            assert_ne!(ask().await.status.as_u16(), 429, "{name} {path}: it fills again");
+        }
+    }
+}

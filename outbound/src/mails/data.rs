@@ -40,6 +40,14 @@ pub struct Data {
     pub provider: String,
     /// Factor enrolled or unenrolled: `totp`, `phone`, `webauthn`.
     pub factor_type: String,
+    /// Recovery code used: how many of the set were not.
+    pub remaining: u32,
+    /// New device: what it is called.
+    pub device: String,
+    /// New device: the address it came from.
+    pub ip: String,
+    /// New device: when.
+    pub time: String,
 }
 
 impl Data {
@@ -74,6 +82,14 @@ impl Data {
             Kind::IdentityLinkedNotification | Kind::IdentityUnlinkedNotification => set("Provider", &self.provider),
             Kind::MfaFactorEnrolledNotification | Kind::MfaFactorUnenrolledNotification => {
                 set("FactorType", &self.factor_type);
+            }
+            Kind::NewDeviceNotification => {
+                set("Device", &self.device);
+                set("IP", &self.ip);
+                set("Time", &self.time);
+            }
+            Kind::RecoveryCodeUsedNotification => {
+                variables.insert("Remaining".to_owned(), Value::from(self.remaining));
             }
             _ => {}
         }

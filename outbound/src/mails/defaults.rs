@@ -123,5 +123,15 @@ pub(super) fn body(kind: Kind) -> &'static str {
             "A verification method was removed from your account",
             "A second step of the type {{ .FactorType }} no longer protects the sign-in to your account."
         ),
+        Kind::NewDeviceNotification => notice!(
+            "A sign-in from a new device",
+            "Somebody signed in to your account with {{ .Device }}{{ if .IP }}, from the address {{ .IP }}{{ end }}, at \
+             {{ .Time }}. If it was not you, change your password and end the session."
+        ),
+        Kind::RecoveryCodeUsedNotification => notice!(
+            "A recovery code was used",
+            "One of your recovery codes took the place of the second step of a sign-in to your account. Codes left: \
+             {{ .Remaining }}.{{ if le .Remaining 3 }} Make new ones before you run out.{{ end }}"
+        ),
     }
 }

@@ -1,4 +1,4 @@
-//! The thirteen mails of a project: names, defaults, variables (`contract/platform.md` §5.3).
+//! The mails of a project: names, defaults, variables. Thirteen are the contract's (`contract/platform.md` §5.3), others ours.
 
 mod data;
 mod defaults;
@@ -48,11 +48,15 @@ pub enum Kind {
     MfaFactorEnrolledNotification,
     /// A second factor was removed.
     MfaFactorUnenrolledNotification,
+    /// A recovery code was used. Ours.
+    RecoveryCodeUsedNotification,
+    /// A sign-in from a device that was not seen before. Ours.
+    NewDeviceNotification,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Invite,
         Self::Confirmation,
         Self::Recovery,
@@ -66,6 +70,8 @@ impl Kind {
         Self::IdentityUnlinkedNotification,
         Self::MfaFactorEnrolledNotification,
         Self::MfaFactorUnenrolledNotification,
+        Self::RecoveryCodeUsedNotification,
+        Self::NewDeviceNotification,
     ];
 
     /// The name on the wire.
@@ -84,6 +90,8 @@ impl Kind {
             Self::IdentityUnlinkedNotification => "identity_unlinked_notification",
             Self::MfaFactorEnrolledNotification => "mfa_factor_enrolled_notification",
             Self::MfaFactorUnenrolledNotification => "mfa_factor_unenrolled_notification",
+            Self::RecoveryCodeUsedNotification => "recovery_code_used_notification",
+            Self::NewDeviceNotification => "new_device_notification",
         }
     }
 

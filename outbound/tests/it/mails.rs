@@ -1,4 +1,4 @@
-//! The thirteen mails.
+//! The mails of a project.
 
 use outbound::mails::{Data, Kind, compose};
 use outbound::template::{self, TemplateError};
@@ -21,6 +21,10 @@ fn data() -> Data {
         old_phone: "4914".to_owned(),
         provider: "github".to_owned(),
         factor_type: "totp".to_owned(),
+        remaining: 7,
+        device: "Firefox on Linux".to_owned(),
+        ip: "192.0.2.7".to_owned(),
+        time: "2026-11-22 10:00 UTC".to_owned(),
     }
 }
 
@@ -31,7 +35,9 @@ fn names_lead_back_to_their_kind() {
         assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
     }
     assert_eq!(Kind::from_name("signup"), None);
-    assert_eq!(Kind::ALL.iter().filter(|kind| kind.is_notification()).count(), 7);
+    for kind in Kind::ALL {
+        assert_eq!(kind.as_str().ends_with("_notification"), kind.is_notification());
+    }
 }
 
 #[test]
@@ -90,6 +96,12 @@ fn every_built_in_mail_says_what_it_is_about() {
         (Kind::IdentityUnlinkedNotification, "An identity has been unlinked", "with github"),
         (Kind::MfaFactorEnrolledNotification, "A new MFA factor has been enrolled", "type totp"),
         (Kind::MfaFactorUnenrolledNotification, "An MFA factor has been unenrolled", "type totp"),
+        (Kind::RecoveryCodeUsedNotification, "A recovery code has been used", "Codes left: 7.</p>"),
+        (
+            Kind::NewDeviceNotification,
+            "A sign-in from a new device",
+            "with Firefox on Linux, from the address 192.0.2.7",
+        ),
     ] {
         let mail = compose(kind, None, None, &data()).unwrap();
         assert_eq!(mail.subject, subject);
@@ -106,6 +118,15 @@ fn a_first_phone_number_comes_from_nowhere() {
     let data = Data { old_phone: String::new(), ..data() };
     let mail = compose(Kind::PhoneChangedNotification, None, None, &data).unwrap();
     assert!(mail.text.contains("was changed to 4915."), "{}", mail.text);
+}
+
+#[test]
+fn new_recovery_codes_are_asked_for_when_few_are_left() {
+    for (remaining, few) in [(9, false), (4, false), (3, true), (1, true), (0, true)] {
+        let mail = compose(Kind::RecoveryCodeUsedNotification, None, None, &Data { remaining, ..data() }).unwrap();
+        assert!(mail.text.contains(&format!("Codes left: {remaining}.")), "{}", mail.text);
+        assert_eq!(mail.text.contains("Make new ones"), few, "{}", mail.text);
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod keys;
 mod mail;
 mod output;
 mod project;
+mod users;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -67,6 +68,13 @@ enum Command {
         #[command(subcommand)]
         action: api_keys::Action,
     },
+    /// Users of a project
+    Users {
+        #[command(flatten)]
+        connection: connection::Arguments,
+        #[command(subcommand)]
+        action: users::Action,
+    },
     /// Mail of a project that could not be delivered
     Mail {
         #[command(flatten)]
@@ -105,6 +113,7 @@ pub(crate) async fn run() -> ExitCode {
         Command::Config { connection, action } => (connection.json, config::run(&connection, action).await),
         Command::Keys { connection, action } => (connection.json, keys::run(&connection, action).await),
         Command::ApiKeys { connection, action } => (connection.json, api_keys::run(&connection, action).await),
+        Command::Users { connection, action } => (connection.json, users::run(&connection, action).await),
         Command::Mail { connection, action } => (connection.json, mail::run(&connection, action).await),
         Command::BreachedPasswords { action } => (false, breached_passwords::run(action)),
         Command::Doctor { flags, json } => (json, doctor::run(&flags, json).await),

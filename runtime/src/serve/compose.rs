@@ -142,6 +142,11 @@ impl Gateway {
         api::admin_router(self.api.clone())
     }
 
+    /// Ends the answers that would go on for as long as their readers stay.
+    pub(super) fn end_streams(&self) {
+        self.api.end_streams();
+    }
+
     /// Waits until the actors have ended by themselves, which they do only when something crashes again and again.
     pub(super) async fn ended(&self) {
         let health = self.handle.ended().await;

@@ -81,6 +81,7 @@ async fn serve(settings: &Settings, json: bool) -> Result<(), Failure> {
     };
     tracing::info!(crashed, "draining");
     stop.cancel();
+    gateway.end_streams();
     let drain = async {
         let mut whole = true;
         while let Some(served) = servers.join_next().await {

@@ -40,12 +40,16 @@ async fn each_scope_ends_what_it_says(f: Fixture) {
     assert_eq!(one, done(vec![second]));
     let again = store.end_sessions(end(&f, user, Some(first), Which::One(second))).await.unwrap();
     assert_eq!(again, done(vec![]));
+    assert_eq!(f.count("auth.audit_log_entries").await, 1, "what ended nothing is no sign-out");
     let others = store.end_sessions(end(&f, user, Some(first), Which::Others(first))).await.unwrap();
     assert_eq!(sorted(others), done(vec![third, fourth]));
     let all = store.end_sessions(end(&f, user, None, Which::All)).await.unwrap();
     assert_eq!(all, done(vec![first]));
     assert_eq!(f.count("auth.sessions").await, 1);
-    assert_eq!(f.count("auth.audit_log_entries").await, 4);
+    assert_eq!(f.count("auth.audit_log_entries").await, 3);
+    let nobody_else = store.end_sessions(end(&f, user, None, Which::Others(first))).await.unwrap();
+    assert_eq!(nobody_else, done(vec![]));
+    assert_eq!(f.count("auth.audit_log_entries").await, 4, "signing out all others is one, though there are none");
 }
 
 async fn an_unknown_user_or_session_ends_nothing(f: Fixture) {
@@ -82,5 +86,8 @@ async fn another_users_session_is_out_of_reach(f: Fixture) {
     assert_eq!(seen, done(vec![]));
     let seen = store.end_sessions(end(&f, ada, Some(bobs), Which::All)).await.unwrap();
     assert_eq!(seen, EndedSessions { session_exists: false, ..done(vec![]) });
+    let seen = store.end_sessions(end(&f, ada, None, Which::One(bobs))).await.unwrap();
+    assert_eq!(seen, done(vec![]));
     assert_eq!(f.count("auth.sessions").await, 2);
+    assert_eq!(f.count("auth.audit_log_entries").await, 0);
 }

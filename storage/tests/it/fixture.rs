@@ -8,14 +8,15 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use domain::ids::{IdentityId, InstanceId, SessionId, UserId};
 use domain::secret::Secret;
+use domain::session::{Aal, Live, SessionLimits};
 use domain::time::Timestamp;
 use domain::user::Metadata;
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use storage::{
-    AuditEntry, ControlStore, Database, NewIdentity, NewRefreshToken, NewSession, NewUser, OpenSession, Placement,
-    ReadUser, SignUp, TenantStore,
+    AuditEntry, ControlStore, Database, ListSessions, NewIdentity, NewRefreshToken, NewSession, NewUser, OpenSession,
+    Placement, ReadUser, SignUp, TenantStore,
 };
 use uuid::Uuid;
 
@@ -168,6 +169,7 @@ impl Fixture {
 
     pub(crate) fn new_session(&self, user: UserId) -> NewSession {
         NewSession {
+            aal: Aal::Aal1,
             id: SessionId(self.id()),
             user_id: user,
             user_agent: Some("agent".to_owned()),
@@ -222,6 +224,14 @@ impl Fixture {
 
     pub(crate) async fn read(&self, store: &TenantStore, user: UserId, session: SessionId) -> ReadUser {
         store.read_user(user, Some(session)).await.unwrap().unwrap()
+    }
+
+    /// All sessions of an account, newest use first.
+    pub(crate) async fn sessions(&self, store: &TenantStore, user: UserId) -> Vec<SessionId> {
+        let live = Live::at(Timestamp::from_unix(0), Aal::Aal1, &SessionLimits::default());
+        let all = ListSessions { user, live, used_after: None, limit: u64::MAX, offset: 0 };
+        let (sessions, _) = store.list_sessions(&all).await.unwrap();
+        sessions.into_iter().map(|session| session.id).collect()
     }
 
     /// How many rows of any project a table has.

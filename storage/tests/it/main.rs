@@ -17,13 +17,21 @@ mod dead_letters;
 #[cfg(test)]
 mod end_sessions;
 #[cfg(test)]
+mod factors;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod flow_states;
 #[cfg(test)]
 mod identities;
 #[cfg(test)]
+mod known_devices;
+#[cfg(test)]
+mod list_sessions;
+#[cfg(test)]
 mod list_users;
+#[cfg(test)]
+mod mfa_challenges;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
@@ -33,11 +41,19 @@ mod open_session;
 #[cfg(test)]
 mod outbox;
 #[cfg(test)]
+mod passkeys;
+#[cfg(test)]
 mod promise_message;
 #[cfg(test)]
 mod purge;
 #[cfg(test)]
+mod raise_session;
+#[cfg(test)]
+mod recovery_codes;
+#[cfg(test)]
 mod refresh_tokens;
+#[cfg(test)]
+mod revocations;
 #[cfg(test)]
 mod rotate_session;
 #[cfg(test)]

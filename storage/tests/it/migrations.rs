@@ -1,5 +1,5 @@
 use domain::secret::Secret;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use storage::{ControlStore, Database, MigrateError, Placement};
 use tokio::task::JoinSet;
 
@@ -119,7 +119,7 @@ async fn the_schema_is_the_contracts_with_the_project_first() {
         "select c.relname::text from pg_class c where c.relnamespace = 'auth'::regnamespace and c.relkind = 'r' order by 1",
     )
     .await;
-    let ours = ["mfa_recovery_codes", "outbox", "tenantry_auth_migrations"];
+    let ours = ["known_devices", "mfa_recovery_codes", "outbox", "session_revocations", "tenantry_auth_migrations"];
     assert_eq!(tables.iter().filter(|table| !ours.contains(&table.as_str())).count(), 23, "{tables:?}");
     let without = texts(
         &mut connection,
@@ -148,13 +148,113 @@ async fn the_schema_is_the_contracts_with_the_project_first() {
     let columns: i64 = sqlx::query_scalar(
         "select count(*) from pg_attribute a join pg_class c on c.oid = a.attrelid
          where c.relnamespace = 'auth'::regnamespace and c.relkind = 'r' and a.attnum > 0
-             and c.relname not in ('outbox', 'mfa_recovery_codes', 'tenantry_auth_migrations')",
+             and c.relname not in
+                 ('known_devices', 'outbox', 'mfa_recovery_codes', 'session_revocations', 'tenantry_auth_migrations')",
     )
     .fetch_one(&mut connection)
     .await
     .unwrap();
-    // The contract's 240, the project on 19 tables that lack it there; code_hash, attempts and last_accepted_step.
-    assert_eq!(columns, 240 + 19 + 3);
+    // The contract's 240, the project on 19 tables that lack it there; code_hash, attempts, last_accepted_step and raised_from.
+    assert_eq!(columns, 240 + 19 + 4);
+    connection.close().await.unwrap();
+    empty.remove().await;
+}
+
+/// Step 7 makes tables anew on SQLite: what hangs on factors must survive it.
+#[tokio::test]
+async fn factors_and_their_challenges_stay_when_their_tables_are_made_anew() {
+    const BEFORE: [&str; 4] = [
+        include_str!("../../../migrations/sqlite/auth/0002_accounts.sql"),
+        include_str!("../../../migrations/sqlite/auth/0003_passkeys_sso_and_oauth.sql"),
+        include_str!("../../../migrations/sqlite/auth/0004_own_tables.sql"),
+        include_str!("../../../migrations/sqlite/auth/0006_codes_search_and_cleanup.sql"),
+    ];
+    const STEP: &str = include_str!("../../../migrations/sqlite/auth/0007_factors_and_revocations.sql");
+    const SCHEMA: &str = "select name || ': ' || replace(replace(coalesce(sql, ''), '\"', ''), '_made_anew', '')
+        from auth.sqlite_schema where name not like '%migrations%' order by name";
+    let mut file = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    sqlx::raw_sql("pragma foreign_keys = on; attach database ':memory:' as auth").execute(&mut file).await.unwrap();
+    for step in BEFORE {
+        sqlx::raw_sql(step).execute(&mut file).await.unwrap();
+    }
+    let rows = "insert into auth.users (instance_id, id) values (x'01', x'02');
+        insert into auth.mfa_factors
+            (instance_id, id, user_id, factor_type, status, created_at, updated_at, last_challenged_at, last_accepted_step)
+        values (x'01', x'03', x'02', 'totp', 'verified', 'a', 'b', 'c', 7), (x'01', x'04', x'02', 'phone', 'unverified', 'a', 'b', 'd', null);
+        insert into auth.mfa_challenges (instance_id, id, factor_id, created_at, ip_address) values
+            (x'01', x'05', x'03', 'e', '192.0.2.1'), (x'01', x'06', x'04', 'f', '192.0.2.1')";
+    sqlx::raw_sql(rows).execute(&mut file).await.unwrap();
+    let mut step = file.begin().await.unwrap();
+    sqlx::raw_sql(STEP).execute(&mut *step).await.unwrap();
+    step.commit().await.unwrap();
+
+    let kept =
+        "select group_concat(hex(f.id) || f.status || f.last_challenged_at || coalesce(f.last_accepted_step, '-')
+            || hex(c.id) || c.created_at, ' ' order by f.id)
+        from auth.mfa_factors as f join auth.mfa_challenges as c on c.factor_id = f.id";
+    let kept: String = sqlx::query_scalar(kept).fetch_one(&mut file).await.unwrap();
+    assert_eq!(kept, "03verifiedc705e 04unverifiedd-06f");
+    let broken = sqlx::raw_sql("pragma auth.foreign_key_check").fetch_all(&mut file).await.unwrap();
+    assert!(broken.is_empty());
+    sqlx::raw_sql("update auth.mfa_factors set last_challenged_at = 'g'").execute(&mut file).await.unwrap();
+    sqlx::raw_sql("delete from auth.mfa_factors where id = x'03'").execute(&mut file).await.unwrap();
+    let left: i64 = sqlx::query_scalar("select count(*) from auth.mfa_challenges").fetch_one(&mut file).await.unwrap();
+    assert_eq!(left, 1, "challenges go with their factor");
+    let schema: Vec<String> = sqlx::query_scalar(SCHEMA).fetch_all(&mut file).await.unwrap();
+    assert!(!schema.join("\n").contains("mfa_factors_last_challenged_at_key"));
+    let twice: i64 = sqlx::query_scalar(
+        "select count(*) from auth.sqlite_schema where type = 'index' and tbl_name in ('mfa_factors', 'mfa_challenges')
+             and sql is not null",
+    )
+    .fetch_one(&mut file)
+    .await
+    .unwrap();
+    assert_eq!(twice, 7, "{schema:#?}");
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: set TENANTRY_TEST_POSTGRES_URL"]
+async fn policies_can_ask_whether_a_session_lives() {
+    const STEP: &str = include_str!("../../../migrations/postgres/auth/0007_factors_and_revocations.sql");
+    let (empty, mut connection) = catalog().await;
+    let rows = "insert into auth.users (id, banned_until, deleted_at) values
+            ('00000000-0000-0000-0000-00000000000a', null, null),
+            ('00000000-0000-0000-0000-00000000000b', now() + interval '1 hour', null),
+            ('00000000-0000-0000-0000-00000000000c', now() - interval '1 hour', null),
+            ('00000000-0000-0000-0000-00000000000d', null, now());
+        insert into auth.sessions (id, user_id, not_after) values
+            ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-00000000000a', null),
+            ('00000000-0000-0000-0000-000000000002', '00000000-0000-0000-0000-00000000000a', now() - interval '1 hour'),
+            ('00000000-0000-0000-0000-000000000003', '00000000-0000-0000-0000-00000000000a', now() + interval '1 hour'),
+            ('00000000-0000-0000-0000-000000000004', '00000000-0000-0000-0000-00000000000b', null),
+            ('00000000-0000-0000-0000-000000000005', '00000000-0000-0000-0000-00000000000c', null),
+            ('00000000-0000-0000-0000-000000000006', '00000000-0000-0000-0000-00000000000d', null)";
+    run(&mut connection, rows).await;
+    let live = "select n::text || auth.session_is_live(('00000000-0000-0000-0000-00000000000' || n)::uuid)::text
+        from generate_series(1, 7) as n";
+    let lives = ["1true", "2false", "3true", "4false", "5true", "6false", "7false"];
+    assert_eq!(texts(&mut connection, live).await, lives);
+    assert_eq!(texts(&mut connection, "select auth.session_is_live(null)::text").await, ["false"]);
+
+    // The roles of a project's database, seen by nobody else: the grants of the step, run again, find them.
+    let mut roles = connection.begin().await.unwrap();
+    let made = "do $$
+        declare name text;
+        begin
+            foreach name in array array['anon', 'tenantry_nobody'] loop
+                if not exists (select from pg_roles where rolname = name) then execute format('create role %I', name); end if;
+            end loop;
+        end
+        $$";
+    run(&mut roles, made).await;
+    run(&mut roles, STEP.rsplit_once("do $$").map(|(_, grants)| format!("do $${grants}")).unwrap().as_str()).await;
+    run(&mut roles, "set local role anon").await;
+    assert_eq!(texts(&mut roles, live).await, lives);
+    let peek = sqlx::query("select from auth.session_revocations");
+    assert!(peek.execute(&mut *roles.begin().await.unwrap()).await.is_err(), "the tables stay closed");
+    run(&mut roles, "reset role; grant usage on schema auth to tenantry_nobody; set local role tenantry_nobody").await;
+    assert!(sqlx::query(live).execute(&mut *roles).await.is_err(), "who was not given the right has it not");
+    roles.rollback().await.unwrap();
     connection.close().await.unwrap();
     empty.remove().await;
 }
@@ -198,7 +298,7 @@ async fn other_servers_of_the_schema_find_their_books_and_privileges() {
     let guarded = texts(
         &mut connection,
         "select relname::text from pg_class where relnamespace = 'auth'::regnamespace and relrowsecurity
-         and relname not in ('outbox', 'mfa_recovery_codes')",
+         and relname not in ('known_devices', 'outbox', 'mfa_recovery_codes', 'session_revocations')",
     )
     .await;
     assert_eq!(guarded.len(), 16);

@@ -54,7 +54,7 @@ async fn what_is_over_goes_and_what_is_not_stays(f: Fixture) {
     assert_eq!(f.database.sweep_expired(&instances, sweep(100)).await.unwrap(), 3);
     assert_eq!(f.count("auth.flow_state").await, 1);
     assert_eq!(f.count("auth.refresh_tokens").await, 2);
-    assert_eq!(store.list_sessions(user).await.unwrap().len(), 1);
+    assert_eq!(f.sessions(&store, user).await.len(), 1);
     assert_eq!(f.database.sweep_expired(&instances, sweep(100)).await.unwrap(), 0);
 }
 

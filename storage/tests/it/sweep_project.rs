@@ -1,4 +1,4 @@
-use domain::ids::{SessionId, UserId};
+use domain::ids::UserId;
 use storage::{NewOneTimeToken, NewOutbox, ProjectSweep, Swept, TenantStore, TokenKind};
 use tokio::task::JoinSet;
 
@@ -139,7 +139,7 @@ async fn idle_sessions_go_and_used_ones_stay(f: Fixture) {
     let sweep = ProjectSweep { sessions_idle: Some(t(10)), limit: 9, ..ProjectSweep::default() };
     let gone = store.sweep(sweep).await.unwrap();
     assert_eq!(gone, Swept { sessions: 3, ..Swept::default() });
-    let mut left: Vec<SessionId> = store.list_sessions(user).await.unwrap().into_iter().map(|one| one.id).collect();
+    let mut left = f.sessions(&store, user).await;
     left.sort();
     let mut expected = [used, young, with_live_token];
     expected.sort();
@@ -165,6 +165,8 @@ fn all(limit: u32) -> ProjectSweep {
         sessions_idle: over,
         audit: over,
         dead_letters: over,
+        revocations: over,
+        known_devices: over,
         limit,
     }
 }

@@ -240,7 +240,7 @@ async fn plant_flow(f: &Fixture, store: &TenantStore, user: UserId, code: &str) 
     tx.commit().await.unwrap();
 }
 
-/// A factor, a passkey with a ceremony that has begun, a recovery code.
+/// A factor, a passkey with a ceremony that has begun, a recovery code, a known device.
 async fn plant_second_factors(f: &Fixture, store: &TenantStore, user: UserId) {
     let whose = format!("{}, {}, {}", f.literal(store.instance().0), f.literal(f.id()), f.literal(user.0));
     let at = "'2026-01-01T00:00:00.000000Z'";
@@ -259,11 +259,14 @@ async fn plant_second_factors(f: &Fixture, store: &TenantStore, user: UserId) {
             "challenge_type, session_data, created_at, expires_at",
             format!("'registration', '{{}}', {at}, {at}"),
         ),
-        ("mfa_recovery_codes", "code_hash, created_at", format!("'hash', {at}")),
+        ("mfa_recovery_codes", "set_id, code_hash, created_at", format!("{}, 'hash', {at}", f.literal(user.0))),
     ] {
         f.write(&format!("insert into auth.{table} (instance_id, id, user_id, {columns}) values ({whose}, {values})"))
             .await;
     }
+    let mut tx = store.begin().await.unwrap();
+    tx.known_devices().insert(user, &["Firefox".to_owned()], t(2)).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 async fn soft_deleting_leaves_an_unusable_row(f: Fixture) {
@@ -308,9 +311,8 @@ async fn soft_deleting_leaves_an_unusable_row(f: Fixture) {
     assert!(user.app_metadata.is_empty() && user.user_metadata.is_empty());
     assert_eq!(user.identities[0].provider_id, "subject");
     assert!(user.identities[0].data.is_empty());
-    let his =
-        ["sessions", "mfa_factors", "webauthn_credentials", "webauthn_challenges", "mfa_recovery_codes", "flow_state"];
-    for table in his {
+    let factors = ["mfa_factors", "webauthn_credentials", "webauthn_challenges", "mfa_recovery_codes"];
+    for table in ["sessions", "known_devices", "flow_state"].into_iter().chain(factors) {
         assert_eq!(f.count(&format!("auth.{table}")).await, 1, "{table}: the neighbour's stays, his own goes");
     }
     assert_eq!(f.count("auth.one_time_tokens").await, 0);

@@ -22,6 +22,7 @@ pub(crate) fn session() -> Session {
         ip: None,
         tag: None,
         refresh_token_counter: Some(0),
+        raised_from: None,
         refresh_token_hmac_key: None,
         amr: Vec::new(),
     }

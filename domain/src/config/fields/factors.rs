@@ -18,7 +18,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::switch("mfa_web_authn_verify_enabled", Bool(false)).preset(Bool(true), "MFA-02"),
     Field::switch("passkey_enabled", Bool(false)).never_null().preset(Bool(true), "PSK-01"),
     Field::text("webauthn_rp_display_name", Null),
-    Field::text("webauthn_rp_id", Null),
+    Field::new("webauthn_rp_id", Kind::Text(Format::Domain), Null),
     Field::new("webauthn_rp_origins", Kind::Text(Format::Origins), Null),
     Field::switch("mfa_totp_single_use_enabled", Bool(true))
         .ours()

@@ -12,6 +12,8 @@ pub(super) const FIELDS: &[Field] = &[
     Field::int("rate_limit_token_refresh", 1, MAX, Int(150)),
     Field::int("rate_limit_verify", 1, MAX, Int(30)),
     Field::int("rate_limit_web3", 1, MAX, Int(30)),
+    Field::int("rate_limit_mfa_challenge_and_verify", 1, MAX, Int(15)).ours(),
+    Field::int("rate_limit_passkey", 1, MAX, Int(30)).ours(),
     Field::int("rate_limit_sign_in_per_email", 0, 1000, Int(0)).ours().locked(Int(5), Lock::Between(1, 5), "RTL-01"),
     Field::int("rate_limit_sign_in_window", 60, 86_400, Int(900)).ours().locked(Int(900), Lock::AtLeast(900), "RTL-01"),
     Field::int("rate_limit_sign_up_per_ip", 0, 1000, Int(0)).ours().locked(Int(3), Lock::Between(1, 3), "RTL-02"),

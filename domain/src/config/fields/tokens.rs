@@ -19,6 +19,7 @@ pub(super) const FIELDS: &[Field] = &[
         Lock::AtLeast(2),
         "SES-02",
     ),
+    Field::int("sessions_max_per_user", 0, 10_000, Int(0)).ours(),
     Field::int("sessions_allow_low_aal", 1, MAX, Null).ours().locked(Int(900), Lock::AtMost(900), "SES-04"),
     Field::switch("security_jwt_strict_claims_enabled", Bool(false)).ours().locked(
         Bool(true),
