@@ -65,6 +65,6 @@ pub async fn admin_delete_factor(ctx: &Context, request: Delete) -> Result<Facto
 /// A user and his factor.
 async fn find(ctx: &Context, user: &str, factor: &str) -> Result<(User, StoredFactor)> {
     let user = admin_user(ctx, user).await?;
-    let factor = factors::find(ctx, factor).await?;
-    if factor.user_id == user.id { Ok((user, factor)) } else { Err(Refusal::FactorNotFound.into()) }
+    let factor = factors::of_user(ctx, user.id, factor).await?;
+    Ok((user, factor))
 }

@@ -1,5 +1,5 @@
-//! What registering a passkey and signing in with one have in common: challenges, each of which is answered once, by the one
-//! it was given to.
+//! What ceremonies of Web Authentication have in common, and those of passkeys: challenges, each of which is answered once, by
+//! the one it was given to.
 
 use crypto::webauthn::{SessionData, Started};
 use domain::factor::CHALLENGE_LIFE;
@@ -19,7 +19,7 @@ pub(crate) fn enabled(ctx: &Context) -> Result<()> {
     if ctx.policy().passkey_enabled { Ok(()) } else { Err(Refusal::PasskeyDisabled.into()) }
 }
 
-/// What the project's passkeys are made for.
+/// What the project's credentials are made for.
 pub(crate) fn relying_party(ctx: &Context) -> Result<RelyingParty> {
     RelyingParty::of(ctx.policy(), &ctx.tenant.project.name).ok_or_else(|| Refusal::WebauthnNotConfigured.into())
 }

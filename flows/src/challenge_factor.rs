@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crypto::webauthn::{Credential, Descriptor, start_authentication, start_registration};
 use domain::challenge_factor::{Ceremony, Challenge, Request, check_pace};
-use domain::factor::{CHALLENGE_LIFE, FactorType};
+use domain::factor::FactorType;
 use domain::ids::ChallengeId;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
 use domain::sms::Channel;
 use domain::user::User;
-use domain::webauthn::{Purpose, RelyingParty, UserEntity};
+use domain::webauthn::{Purpose, UserEntity};
 use serde_json::{Value, json};
 use storage::{ChallengeFactor, NewMfaChallenge, StoredFactor};
 
@@ -19,7 +19,7 @@ use crate::authenticate;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::limits::{self, Limited};
-use crate::{audit, factors, message};
+use crate::{audit, ceremony, factors, message};
 
 /// Challenges a factor of the bearer.
 pub async fn challenge_factor(ctx: &Context, request: Request) -> Result<Challenge> {
@@ -70,7 +70,7 @@ pub async fn challenge_factor(ctx: &Context, request: Request) -> Result<Challen
         check_pace(&now.factor, &ctx.policy().mfa, ctx.now)?;
         return Err(Error::Busy("the factor changed while it was challenged".into()));
     }
-    Ok(Challenge { id, factor_type: kind, expires_at: ctx.now.unix() + CHALLENGE_LIFE, webauthn })
+    Ok(Challenge { id, factor_type: kind, expires_at: ceremony::end(ctx).unix(), webauthn })
 }
 
 /// Sends a code to the factor's number. Gateways share a mark of the last message, so that one of several that come at once
@@ -95,9 +95,9 @@ async fn send(ctx: &Context, user: &User, factor: &StoredFactor, channel: Channe
 
 /// Begins the ceremony that is due: the first one makes the credential.
 async fn begin(ctx: &Context, user: &User, factor: &StoredFactor) -> Result<(Ceremony, Value)> {
-    let party = RelyingParty::of(ctx.policy(), &ctx.tenant.project.name).ok_or(Refusal::WebauthnNotConfigured)?;
+    let party = ceremony::relying_party(ctx)?;
     let credentials = credentials(ctx, user).await?;
-    let (verification, expires) = (ctx.policy().webauthn.user_verification, ctx.now.plus_seconds(CHALLENGE_LIFE));
+    let (verification, expires) = (ctx.policy().webauthn.user_verification, ceremony::end(ctx));
     let purpose = Purpose::SecondFactor;
     if factor.factor.verified {
         let user = Some(user.id);
@@ -112,8 +112,7 @@ async fn begin(ctx: &Context, user: &User, factor: &StoredFactor) -> Result<(Cer
 
 /// The credentials of the user's proven factors.
 async fn credentials(ctx: &Context, user: &User) -> Result<Vec<Descriptor>> {
-    let mut tx = ctx.store().begin().await?;
-    let factors = tx.factors().list(user.id).await?;
+    let factors = ctx.store().list_factors(user.id).await?;
     let proven = factors.iter().filter(|factor| factor.factor.verified);
     let credentials = proven.filter_map(|factor| Credential::from_stored_json(factor.credential.as_ref()?));
     Ok(credentials.map(|credential| credential.descriptor()).collect())

@@ -185,6 +185,16 @@ impl Context {
         Ok(())
     }
 
+    /// Writes `entry` about a refused sign-in or second factor, in a transaction of its own, where the project keeps such rows.
+    pub(crate) async fn write_failure(&self, entry: impl FnOnce() -> Option<AuditEntry> + Send) -> Result<()> {
+        let wanted = self.policy().audit_log_failures_enabled;
+        let Some(entry) = wanted.then(entry).flatten() else { return Ok(()) };
+        let mut tx = self.store().begin().await?;
+        tx.audit().insert(entry).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Tells the index of a session that was opened or used. The index only guesses: its loss is logged, not refused.
     pub async fn remember_session(&self, session: &Session) {
         let entry = SessionEntry {

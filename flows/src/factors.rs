@@ -1,7 +1,7 @@
 //! What all work on second factors has in common: finding them, and what is kept secret of them.
 
 use domain::factor::parse_id;
-use domain::ids::{ChallengeId, FactorId};
+use domain::ids::{ChallengeId, FactorId, UserId};
 use domain::refusal::Refusal;
 use domain::secret::Secret;
 use serde_json::Value;
@@ -12,9 +12,15 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 
 /// The factor that a path names.
-pub(crate) async fn find(ctx: &Context, id: &str) -> Result<StoredFactor> {
+async fn find(ctx: &Context, id: &str) -> Result<StoredFactor> {
     let factor = ctx.store().read_factor(parse_id(id)?).await?;
     Ok(factor.ok_or(Refusal::FactorNotFound)?)
+}
+
+/// The factor of `user` that a path names. Another user's is not found.
+pub(crate) async fn of_user(ctx: &Context, user: UserId, id: &str) -> Result<StoredFactor> {
+    let factor = find(ctx, id).await?;
+    if factor.user_id == user { Ok(factor) } else { Err(Refusal::FactorNotFound.into()) }
 }
 
 /// The bearer's factor that a path names. Another user's is refused as such (mission row 9).

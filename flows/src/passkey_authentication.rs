@@ -182,21 +182,17 @@ fn decoy(assertion: &Assertion, backup_eligible: bool) -> Credential {
 
 /// Writes down a refused sign-in, where the project wants that.
 async fn note_failure(ctx: &Context, known: Known, refusal: &Refusal) -> Result<()> {
-    if !ctx.policy().audit_log_failures_enabled {
-        return Ok(());
-    }
-    let mut traits = known.traits();
-    traits.insert("provider".to_owned(), json!(PASSKEY));
-    traits.insert("reason".to_owned(), json!(refusal.wire().code));
-    let traits = Value::Object(traits);
-    let payload = match &known.owner {
-        Some(owner) => audit::by_user(owner, audit::LOGIN_FAILED, traits),
-        None => audit::by_stranger("", audit::LOGIN_FAILED, traits),
-    };
-    let mut tx = ctx.store().begin().await?;
-    ctx.write_audit(&mut tx, payload).await?;
-    tx.commit().await?;
-    Ok(())
+    ctx.write_failure(|| {
+        let mut traits = known.traits();
+        traits.insert("provider".to_owned(), json!(PASSKEY));
+        traits.insert("reason".to_owned(), json!(refusal.wire().code));
+        let traits = Value::Object(traits);
+        ctx.audit(match &known.owner {
+            Some(owner) => audit::by_user(owner, audit::LOGIN_FAILED, traits),
+            None => audit::by_stranger("", audit::LOGIN_FAILED, traits),
+        })
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -211,15 +211,12 @@ async fn matching(ctx: &Context, user: UserId, codes: &[RecoveryCode], code: &Se
 
 /// Writes a wrong code down, where the project wants that.
 async fn note_failure(ctx: &Context, user: &User, codes: &[RecoveryCode]) -> Result<()> {
-    if !ctx.policy().audit_log_failures_enabled {
-        return Ok(());
-    }
-    let reason = Refusal::RecoveryCodeInvalid.wire().code;
-    let traits = json!({ "factor_id": set(codes), "factor_type": TYPE, "reason": reason });
-    let mut tx = ctx.store().begin().await?;
-    ctx.write_audit(&mut tx, audit::by_user(user, audit::LOGIN_FAILED, traits)).await?;
-    tx.commit().await?;
-    Ok(())
+    ctx.write_failure(|| {
+        let reason = Refusal::RecoveryCodeInvalid.wire().code;
+        let traits = json!({ "factor_id": set(codes), "factor_type": TYPE, "reason": reason });
+        ctx.audit(audit::by_user(user, audit::LOGIN_FAILED, traits))
+    })
+    .await
 }
 
 /// A code that matched, to be used up.

@@ -109,14 +109,9 @@ async fn remind(ctx: &Context, contact: &Contact, user: &User) {
 
 /// Writes down a refused sign-in, where the project wants that.
 async fn note_failure(ctx: &Context, contact: &Contact, refusal: &Refusal) -> Result<()> {
-    if !ctx.policy().audit_log_failures_enabled {
-        return Ok(());
-    }
-    let traits = json!({ "provider": contact.provider(), "reason": refusal.wire().code });
-    if let Some(entry) = ctx.audit(audit::by_stranger(contact.as_str(), audit::LOGIN_FAILED, traits)) {
-        let mut tx = ctx.store().begin().await?;
-        tx.audit().insert(entry).await?;
-        tx.commit().await?;
-    }
-    Ok(())
+    ctx.write_failure(|| {
+        let traits = json!({ "provider": contact.provider(), "reason": refusal.wire().code });
+        ctx.audit(audit::by_stranger(contact.as_str(), audit::LOGIN_FAILED, traits))
+    })
+    .await
 }

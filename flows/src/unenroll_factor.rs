@@ -19,10 +19,7 @@ use crate::{audit, authenticate, factors};
 /// Removes a factor of the bearer. Sessions that it raised last are of one factor again.
 pub async fn unenroll_factor(ctx: &Context, request: Request) -> Result<FactorId> {
     let bearer = authenticate::member(ctx, &request.bearer).await?;
-    let factor = factors::find(ctx, &request.factor).await?;
-    if factor.user_id != bearer.user.id {
-        return Err(Refusal::FactorNotFound.into());
-    }
+    let factor = factors::of_user(ctx, bearer.user.id, &request.factor).await?;
     let id = factor.factor.id;
     let session = bearer.session.as_ref().ok_or(Refusal::UnenrollNeedsSession)?;
     check(factor.factor.verified, session.aal)?;

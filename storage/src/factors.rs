@@ -264,6 +264,12 @@ impl TenantStore {
         let row = fetch_now!(self.backend(), fetch_optional, Row, FIND, self.instance.0, factor.0)?;
         row.map(StoredFactor::try_from).transpose()
     }
+
+    /// The user's factors, oldest first, without a lock.
+    pub async fn list_factors(&self, user: UserId) -> Result<Vec<StoredFactor>> {
+        let rows = fetch_now!(self.backend(), fetch_all, Row, LIST, self.instance.0, user.0)?;
+        rows.into_iter().map(StoredFactor::try_from).collect()
+    }
 }
 
 fn label(kind: FactorType) -> Label {

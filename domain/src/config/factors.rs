@@ -32,8 +32,6 @@ pub struct MfaSettings {
     pub webauthn: Offer,
     /// Recovery codes.
     pub recovery_codes: Offer,
-    /// A step of a TOTP factor is accepted once.
-    pub totp_single_use: bool,
     /// Wrong TOTP codes of one factor.
     pub totp_failures: AttemptLimit,
     /// Digits of a code by SMS.
@@ -73,7 +71,6 @@ impl MfaSettings {
             phone: offer("phone"),
             webauthn: offer("web_authn"),
             recovery_codes: offer("recovery_codes"),
-            totp_single_use: read.on("mfa_totp_single_use_enabled"),
             totp_failures: attempts("mfa_totp_max_failures", "mfa_totp_failure_window"),
             phone_otp_length: otp_length(i64::from(read.limit("mfa_phone_otp_length"))),
             phone_max_frequency: i64::from(read.limit("mfa_phone_max_frequency")),

@@ -68,17 +68,17 @@ pub async fn verify_factor(ctx: &Context, request: Request) -> Result<IssuedSess
 
 /// Writes down a proof that was refused, where the project wants that.
 async fn note_failure(ctx: &Context, answer: &Answer<'_>, refusal: &Refusal) -> Result<()> {
-    if !ctx.policy().audit_log_failures_enabled || matches!(refusal, Refusal::OverAttemptLimit(_)) {
+    if matches!(refusal, Refusal::OverAttemptLimit(_)) {
         return Ok(());
     }
-    let mut traits = traits(answer);
-    if let Some(traits) = traits.as_object_mut() {
-        traits.insert("reason".to_owned(), json!(refusal.wire().code));
-    }
-    let mut tx = ctx.store().begin().await?;
-    factors::write_audit(ctx, &mut tx, audit::by_user(&answer.bearer.user, audit::LOGIN_FAILED, traits)).await?;
-    tx.commit().await?;
-    Ok(())
+    ctx.write_failure(|| {
+        let mut traits = traits(answer);
+        if let Some(traits) = traits.as_object_mut() {
+            traits.insert("reason".to_owned(), json!(refusal.wire().code));
+        }
+        ctx.audit_with_address(audit::by_user(&answer.bearer.user, audit::LOGIN_FAILED, traits))
+    })
+    .await
 }
 
 /// The factor's challenge, as long as it can be answered.

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use storage::Tx;
 
 use super::{Answer, find, prove, traits, write_audit};
+use crate::ceremony;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::notices::Notice;
@@ -45,7 +46,7 @@ impl Said {
 
 /// Raises the session by what an authenticator said.
 pub(super) async fn verify(ctx: &Context, answer: &Answer<'_>, said: Said) -> Result<IssuedSession> {
-    let party = RelyingParty::of(ctx.policy(), &ctx.tenant.project.name).ok_or(Refusal::WebauthnNotConfigured)?;
+    let party = ceremony::relying_party(ctx)?;
     let ceremony = said.ceremony();
     let factor = &answer.factor.factor;
     if ceremony != Ceremony::due(factor.verified) {

@@ -168,6 +168,7 @@ async fn nothing_is_seen_from_another_project(f: Fixture) {
     let (sessions, total) = stranger.list_sessions(&all).await.unwrap();
     assert_eq!((sessions.len(), total), (0, 0));
     assert!(stranger.read_factor(planted.factor).await.unwrap().is_none());
+    assert!(stranger.list_factors(user).await.unwrap().is_empty());
     assert!(stranger.find_mfa_challenge(planted.challenge, planted.factor).await.unwrap().is_none());
     assert!(stranger.find_passkey(b"credential").await.unwrap().is_none());
     assert!(stranger.list_passkeys(user).await.unwrap().is_empty());
