@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use crypto::refresh_token::RefreshToken;
+use domain::custom_providers::CustomProvider;
 use domain::ids::{FactorId, SessionId};
 use domain::passkeys::Passkey;
 use domain::request::Bearer;
@@ -11,10 +12,11 @@ use domain::time::Timestamp;
 use domain::tokens::IssuedSession;
 use domain::user::{Factor, User};
 use domain::{
-    admin_factors, admin_users, audit_log, challenge_factor, discovery, email, enroll_factor, first_checks,
-    generate_link, introspect, invite, logout, magic_link, otp, passkey_authentication, passkey_registration, passkeys,
-    phone, pkce, reauthenticate, recover, recovery_codes, refresh, resend, revocations, sessions, sign_in, signup, sms,
-    unenroll_factor, user_delete, user_read, user_update, verify, verify_factor,
+    admin_factors, admin_users, audit_log, authorize, callback, challenge_factor, custom_providers, discovery, email,
+    enroll_factor, first_checks, generate_link, id_token, introspect, invite, link_identity, logout, magic_link, otp,
+    passkey_authentication, passkey_registration, passkeys, phone, pkce, reauthenticate, recover, recovery_codes,
+    refresh, resend, revocations, sessions, sign_in, signup, sms, unenroll_factor, unlink_identity, user_delete,
+    user_read, user_update, verify, verify_factor, web3,
 };
 use flows::{Context, Tenant};
 use uuid::Uuid;
@@ -249,6 +251,50 @@ operations! {
     "verify_recovery_code" recovery_codes::Verify => IssuedSession,
     lane |this, tenant, now| bearer_lane(&this.bearer, tenant, now),
     run flows::verify_recovery_code;
+
+    "authorize" authorize::Request => authorize::Redirect,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::authorize;
+
+    "callback" callback::Request => callback::Landing,
+    lane |this, _tenant, _now| challenge("callback", &this.state.to_ascii_lowercase()),
+    run flows::callback;
+
+    "link_identity" link_identity::Request => authorize::Redirect,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::link_identity;
+
+    "unlink_identity" unlink_identity::Request => (),
+    lane |this, _tenant, _now| token_lane("unlink", &this.bearer),
+    run flows::unlink_identity;
+
+    "id_token" id_token::Request => IssuedSession,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::id_token;
+
+    "web3" web3::Request => IssuedSession,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::web3;
+
+    "list_custom_providers" custom_providers::List => Vec<CustomProvider>,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::list_custom_providers;
+
+    "create_custom_provider" custom_providers::Create => CustomProvider,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::create_custom_provider;
+
+    "get_custom_provider" custom_providers::Get => CustomProvider,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::get_custom_provider;
+
+    "update_custom_provider" custom_providers::Update => CustomProvider,
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::update_custom_provider;
+
+    "delete_custom_provider" custom_providers::Delete => (),
+    lane |_this, _tenant, _now| Lane::Task,
+    run flows::delete_custom_provider;
 }
 
 /// A public document of a project (`contract/core.md` §11), answered from the snapshot.

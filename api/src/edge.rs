@@ -36,6 +36,8 @@ pub(crate) struct Edge {
     deadline: Instant,
     /// The bearer token, where there is a well-formed one.
     pub(crate) bearer: Bearer,
+    /// Whether there is an `Authorization` header at all.
+    pub(crate) has_authorization: bool,
     /// The query string.
     pub(crate) query: Query,
     /// The path as it was received, with the project's prefix.
@@ -115,6 +117,14 @@ impl Edge {
     pub(crate) fn form(&self) -> Result<Query, Failure> {
         let text = std::str::from_utf8(self.body()?).map_err(|_| Refusal::UnreadableText)?;
         Ok(Query::parse(text))
+    }
+
+    /// The fields of a form; none where the body is something else.
+    ///
+    /// # Errors
+    /// As [`Edge::form`].
+    pub(crate) fn form_if_any(&self) -> Result<Query, Failure> {
+        if self.form { self.form() } else { Ok(Query::default()) }
     }
 
     /// What `fields` and the headers hold for the captcha check.
@@ -223,6 +233,7 @@ impl FromRequestParts<ApiState> for Edge {
             caller: caller(&parts.headers, &query, peer, &entered.facts, state, observed.request_id())?,
             deadline: observed.deadline(),
             bearer: bearer(&parts.headers),
+            has_authorization: parts.headers.get(AUTHORIZATION).is_some_and(|value| !value.is_empty()),
             path: path.to_owned(),
             query,
             form: is_form(&parts.headers),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use domain::refusal::{DatabaseError, Refusal};
+use domain::refusal::{DatabaseError, Refusal, Wire};
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 use serde::Serialize;
@@ -259,6 +259,7 @@ fn refused(refusal: &Refusal, version: ApiVersion, request_id: &str) -> Response
         Refusal::HookRaised(raised, _) if version == ApiVersion::Legacy => {
             raised_body(raised).unwrap_or_else(|| body(&told, version, request_id))
         }
+        Refusal::Provider(row) if row.is_of_oauth() => oauth_body(&wire, version),
         _ => body(&told, version, request_id),
     };
     if *refusal == Refusal::RefreshSessionEnded {
@@ -295,9 +296,7 @@ fn body(told: &Told<'_>, version: ApiVersion, request_id: &str) -> Response {
         weak_password: Option<Reasons<'a>>,
     }
 
-    // Hooks choose their own status; one that ends no request is no answer.
-    let status = StatusCode::from_u16(told.status).ok().filter(|status| !status.is_informational());
-    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = status_of(told.status);
     let code = if told.code.is_empty() { filler(status) } else { told.code };
     let weak_password = told.reasons.as_deref().map(|reasons| Reasons { reasons });
     let weak = weak_password.is_some();
@@ -320,6 +319,28 @@ fn body(told: &Told<'_>, version: ApiVersion, request_id: &str) -> Response {
         && let Ok(code) = HeaderValue::from_str(told.code)
     {
         response.headers_mut().insert(ERROR_CODE, code);
+    }
+    response
+}
+
+/// Hooks choose their own status; one that ends no request is no answer.
+fn status_of(status: u16) -> StatusCode {
+    let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational());
+    status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// An error as RFC 6749 §5.2 has it: the same in both versions, with no code of ours.
+fn oauth_body(wire: &Wire, version: ApiVersion) -> Response {
+    #[derive(Serialize)]
+    struct OauthError<'a> {
+        error: &'a str,
+        error_description: &'a str,
+    }
+
+    let error = OauthError { error: wire.code, error_description: &wire.message };
+    let mut response = json_body(status_of(wire.status), &error);
+    if version == ApiVersion::Dated {
+        response.headers_mut().insert(VERSION, DATED);
     }
     response
 }

@@ -17,6 +17,7 @@ mod project;
 mod router;
 pub mod runtime;
 mod state;
+mod state_cookie;
 mod watchers;
 mod wire;
 

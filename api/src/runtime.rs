@@ -11,10 +11,11 @@ use domain::project::Profile;
 use domain::request::Caller;
 use domain::secret::Secret;
 use domain::{
-    admin_factors, admin_users, audit_log, challenge_factor, enroll_factor, first_checks, generate_link, introspect,
-    invite, logout, magic_link, otp, passkey_authentication, passkey_registration, passkeys, pkce, reauthenticate,
-    recover, recovery_codes, refresh, resend, revocations, sessions, sign_in, signup, unenroll_factor, user_delete,
-    user_read, user_update, verify, verify_factor,
+    admin_factors, admin_users, audit_log, authorize, callback, challenge_factor, custom_providers, enroll_factor,
+    first_checks, generate_link, id_token, introspect, invite, link_identity, logout, magic_link, otp,
+    passkey_authentication, passkey_registration, passkeys, pkce, reauthenticate, recover, recovery_codes, refresh,
+    resend, revocations, sessions, sign_in, signup, unenroll_factor, unlink_identity, user_delete, user_read,
+    user_update, verify, verify_factor, web3,
 };
 use tokio::time::Instant;
 
@@ -86,6 +87,7 @@ macro_rules! runtime {
 }
 
 runtime! {
+    Document,
     admin_factors::Delete,
     admin_factors::List,
     admin_factors::Update,
@@ -95,13 +97,21 @@ runtime! {
     admin_users::List,
     admin_users::Update,
     audit_log::List,
+    authorize::Request,
+    callback::Request,
     challenge_factor::Request,
-    Document,
+    custom_providers::Create,
+    custom_providers::Delete,
+    custom_providers::Get,
+    custom_providers::List,
+    custom_providers::Update,
     enroll_factor::Request,
     first_checks::Request,
     generate_link::Request,
+    id_token::Request,
     introspect::Request,
     invite::Request,
+    link_identity::Request,
     logout::Request,
     magic_link::Request,
     otp::Request,
@@ -132,12 +142,14 @@ runtime! {
     sign_in::Request,
     signup::Request,
     unenroll_factor::Request,
+    unlink_identity::Request,
     user_delete::Request,
     user_read::Request,
     user_update::Request,
     verify::Link,
     verify::Request,
     verify_factor::Request,
+    web3::Request,
 }
 
 /// What the edge must know of a project before it asks it anything.

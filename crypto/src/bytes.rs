@@ -32,7 +32,7 @@ pub(crate) fn from_base64url_lenient(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
+pub fn hex(bytes: impl AsRef<[u8]>) -> String {
     bytes.as_ref().iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -4,6 +4,7 @@
 //! keys itself, because `jsonwebtoken` would parse a private key anew for every token.
 
 mod algorithm;
+mod foreign;
 mod jwk;
 mod key_set;
 mod rsa_numbers;
@@ -12,6 +13,7 @@ mod signing_key;
 mod verification;
 
 pub use algorithm::Algorithm;
+pub use foreign::{claimed_issuer, has_private_key};
 pub use key_set::{KeySet, KeyUse};
 pub use signer::{SignError, mint_legacy_api_key};
 pub use signing_key::{KeyError, SigningKey};

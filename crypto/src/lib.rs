@@ -15,6 +15,7 @@ pub mod recovery_code;
 pub mod refresh_token;
 pub mod seal;
 pub mod totp;
+pub mod web3;
 pub mod webauthn;
 
 mod bytes;

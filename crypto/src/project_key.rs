@@ -5,6 +5,7 @@ use domain::entropy::Entropy;
 use domain::ids::SessionId;
 use hkdf::Hkdf;
 use sha2::Sha256;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::bytes::{hex, hmac_sha256};
@@ -50,6 +51,13 @@ impl ProjectKey {
     /// The key of a session's bound refresh tokens, unless the session has one of its own.
     pub fn session_key(&self, session: SessionId) -> [u8; 32] {
         *derive(&self.bytes, &[b"refresh token", session.0.as_bytes()])
+    }
+
+    /// What belongs to the `state` of a sign-in at a provider under `label`: it can be computed again from the state on every
+    /// gateway, and neither from the state alone nor from what belongs to it under other labels.
+    pub fn state_secret(&self, label: &str, state: &Uuid) -> [u8; 32] {
+        let key = derive(&self.bytes, &[b"oauth state ", label.as_bytes()]);
+        hmac_sha256(key.as_slice(), state.as_bytes())
     }
 
     /// Seals a text of this project, as [`crate::seal::MasterKey::seal`] does.

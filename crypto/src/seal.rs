@@ -10,6 +10,7 @@ use crate::bytes::{base64url, from_base64url};
 
 const VERSION: &str = "v1.";
 const NONCE_LENGTH: usize = 24;
+const TAG_LENGTH: usize = 16;
 
 /// The gateway's key: seals the keys of all projects. Wiped from memory when dropped.
 pub struct MasterKey(SealingKey);
@@ -57,6 +58,12 @@ impl MasterKey {
     pub fn open(&self, purpose: &str, sealed: &str) -> Result<Vec<u8>, OpenError> {
         self.0.open(purpose, sealed)
     }
+}
+
+/// Whether a text has the form of a sealed one; what it holds, only its key can say.
+pub fn is_sealed(text: &str) -> bool {
+    let bytes = text.strip_prefix(VERSION).and_then(from_base64url);
+    bytes.is_some_and(|bytes| bytes.len() >= NONCE_LENGTH + TAG_LENGTH)
 }
 
 /// 32 bytes that seal; wiped from memory when dropped.

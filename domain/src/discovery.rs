@@ -4,6 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
 use crate::config::{Policy, SmsProvider};
+use crate::provider::Builtin;
 
 /// The ways of signing in that the settings tell of, also those that cannot be configured.
 const EXTERNAL: [&str; 26] = [
@@ -94,7 +95,7 @@ pub fn settings(policy: &Policy) -> Settings {
         "anonymous_users" => policy.external_anonymous_users_enabled,
         "email" => policy.external_email_enabled,
         "phone" => policy.external_phone_enabled,
-        provider => policy.providers.contains(provider),
+        provider => Builtin::parse(provider).is_some_and(|provider| policy.oauth.providers.contains_key(&provider)),
     });
     Settings {
         external: External(external),
@@ -174,6 +175,7 @@ pub fn openid_configuration(issuer: &str, policy: &Policy) -> OpenidConfiguratio
 mod tests {
     use super::*;
     use crate::fixtures::policy;
+    use crate::provider::ProviderSettings;
 
     fn shown(document: impl Serialize) -> Value {
         serde_json::to_value(document).unwrap()
@@ -206,8 +208,8 @@ mod tests {
     #[test]
     fn settings_show_the_switches() {
         let mut policy = Policy { mailer_autoconfirm: true, external_anonymous_users_enabled: true, ..policy() };
-        policy.providers.insert("gitlab");
-        policy.providers.insert("x");
+        policy.oauth.providers.insert(Builtin::Gitlab, ProviderSettings::default());
+        policy.oauth.providers.insert(Builtin::X, ProviderSettings::default());
         let settings = shown(settings(&policy));
         assert_eq!(settings["external"]["gitlab"], true);
         assert_eq!(settings["external"]["anonymous_users"], true);

@@ -5,7 +5,7 @@ use crate::secret::Secret;
 use crate::time::Timestamp;
 
 /// Life of a flow, in seconds.
-const FLOW_LIFE: i64 = 300;
+pub const FLOW_LIFE: i64 = 300;
 
 /// An authorization code to be traded for a session. Answers an `IssuedSession`.
 #[derive(Clone, Debug)]

@@ -3,10 +3,14 @@
 
 mod candidate;
 mod pattern;
+mod review;
+
+use std::net::Ipv6Addr;
 
 use crate::config::Policy;
 use candidate::Candidate;
 pub use pattern::{InvalidPattern, Pattern};
+pub use review::{Review, review};
 
 /// The target as it was given, where it is allowed. It is compared as it would be read, and kept as it is written.
 pub fn allowed(candidate: &str, policy: &Policy) -> Option<String> {
@@ -25,6 +29,22 @@ pub fn encoded(target: &str) -> String {
 pub fn choose(candidates: &[String], policy: &Policy) -> String {
     let allowed = candidates.iter().find_map(|candidate| allowed(candidate, policy));
     allowed.unwrap_or_else(|| policy.site_url.clone())
+}
+
+/// Whether an entry of the allow list holds what a pattern reads as a wildcard. The brackets of an IPv6 host are none.
+pub(crate) fn has_wildcard(entry: &str) -> bool {
+    let is_wild = |text: &str| text.contains(['*', '[', '{', '\\']);
+    match around_ipv6(entry) {
+        Some((before, after)) => is_wild(before) || is_wild(after),
+        None => is_wild(entry),
+    }
+}
+
+/// What stands before and after the host, where it is an IPv6 address in brackets.
+fn around_ipv6(entry: &str) -> Option<(&str, &str)> {
+    let (before, rest) = entry.split_once("://[")?;
+    let (address, after) = rest.split_once(']')?;
+    address.parse::<Ipv6Addr>().is_ok().then_some((before, after))
 }
 
 /// The host of `url` as people read it; the whole text where it has none.
@@ -56,7 +76,7 @@ fn is_covered(candidate: &Candidate, policy: &Policy) -> bool {
 fn is_listed(candidate: Candidate, policy: &Policy) -> bool {
     let candidate = candidate.without_flow_id();
     let entries = &policy.uri_allow_list;
-    let text = candidate.without_fragment();
+    let text = candidate.as_spelled();
     text == policy.site_url
         || entries.contains(&text)
         // Native apps listen on a port the system gives them (RFC 8252 §7.3).
@@ -369,7 +389,8 @@ mod tests {
 
     #[test]
     fn exact_match_knows_no_origin_and_no_wildcard() {
-        let list = "https://app.example.com/cb,http://127.0.0.1/native,com.app://cb,https://app.example.com/*";
+        let list = "https://app.example.com/cb,http://127.0.0.1/native,http://[::1]/v6,com.app://cb,\
+            https://app.example.com/*";
         check(
             &project("https://app.example.com", list, true),
             &[
@@ -378,6 +399,8 @@ mod tests {
                 "https://app.example.com/cb#x",
                 "http://127.0.0.1/native",
                 "http://127.0.0.1:4321/native",
+                "http://[::1]/v6",
+                "http://[::1]:4321/v6",
                 "com.app://cb",
                 "https://app.example.com/cb?sb_flow_id=f1",
                 "https://app.example.com/cb?sb_flow_id=f1#x",
@@ -387,10 +410,13 @@ mod tests {
                 "https://app.example.com/",
                 "https://app.example.com/other",
                 "https://app.example.com/cb?x=1",
+                "HTTPS://app.example.com/cb",
+                "Https://app.example.com",
                 "http://127.0.0.1:4321/other",
                 "http://localhost:4321/native",
                 "http://[::1]:4321/native",
                 "com.app://cb/",
+                "Com.app://cb",
             ],
         );
     }

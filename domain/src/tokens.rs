@@ -1,5 +1,6 @@
 //! What a sign-in or a refresh answers.
 
+use crate::provider::ProviderTokens;
 use crate::refusal::WeakPassword;
 use crate::secret::Secret;
 use crate::session::Session;
@@ -24,6 +25,8 @@ pub struct IssuedSession {
     pub weak_password: Option<Option<WeakPassword>>,
     /// Refresh only: how the presented token was taken.
     pub rotation: Option<Rotation>,
+    /// The end of a sign-in at a provider only: the provider's own tokens, handed over once.
+    pub provider_tokens: Option<ProviderTokens>,
 }
 
 /// How a refresh took the presented token; becomes the `sb-auth-refresh-token-*` headers (`contract/core.md` §10.6, §10.7).

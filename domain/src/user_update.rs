@@ -40,6 +40,13 @@ pub struct Request {
     pub channel: String,
 }
 
+impl Request {
+    /// Whether it is about how the user comes in or what he may do, not only about what he tells of himself.
+    pub fn changes_more_than_data(&self) -> bool {
+        !self.email.is_empty() || !self.phone.is_empty() || self.password.is_some() || self.app_metadata.is_some()
+    }
+}
+
 /// How old a session may be to change the password without a nonce in compat, in seconds.
 const FRESH: i64 = 86_400;
 

@@ -1,15 +1,11 @@
 //! `GET /verify` and `POST /verify` (`contract/core.md` §15).
 
-use serde_json::Value;
-
 use crate::config::Policy;
-use crate::ids::IdentityId;
-use crate::project::Profile;
 use crate::refusal::Refusal;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 use crate::tokens::IssuedSession;
-use crate::user::{Identity, User};
+use crate::user::User;
 use crate::{email, phone};
 
 /// What the first of two confirmations of a new address answers.
@@ -203,40 +199,6 @@ pub fn completes_email_change(user: &User, by_current: bool, policy: &Policy) ->
     policy.mailer_autoconfirm || !both || user.email_change_confirm_status != 0
 }
 
-/// What an account loses when it turns out whose it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unproven {
-    /// Identities that nothing has proven.
-    pub identities: Vec<IdentityId>,
-    /// All sessions.
-    pub sessions: bool,
-    /// The password.
-    pub password: bool,
-}
-
-/// What came in unproven before somebody proved that the contact of `user` is his: whoever made the account need not be the
-/// same person. Nothing on an account that had a proven contact, and nothing when the message was the one that a sign-in of
-/// this account itself had sent, at `sent_at`; `None` where it cannot have been, as for recoveries and invitations. The
-/// password goes in the shield profile only: the compat profile keeps what clients know.
-pub fn unproven(user: &User, sent_at: Option<Timestamp>, profile: Profile) -> Unproven {
-    if user.email_confirmed_at.is_some() || user.phone_confirmed_at.is_some() || user.is_sso_user {
-        return Unproven::default();
-    }
-    let asked_for =
-        |identity: &Identity| sent_at.is_some_and(|at| identity.last_sign_in_at.is_some_and(|last| last >= at));
-    let own = user.identities.iter().any(asked_for);
-    let foreign = |identity: &&Identity| {
-        let by_contact = identity.provider == "email" || identity.provider == "phone";
-        let verified = identity.data.get("email_verified") == Some(&Value::Bool(true));
-        !by_contact && !verified && !asked_for(identity)
-    };
-    Unproven {
-        identities: user.identities.iter().filter(foreign).map(|identity| identity.id).collect(),
-        sessions: !own,
-        password: !own && profile == Profile::Shield,
-    }
-}
-
 /// Checks what a link must have (§15.1). The refusals are answers of their own, not redirects.
 ///
 /// # Errors
@@ -316,7 +278,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::fixtures::{at, identity, policy, user};
+    use crate::fixtures::{at, policy, user};
 
     /// Kind, token, token hash, email, phone, redirect.
     fn request(parts: [&str; 6]) -> Request {
@@ -449,33 +411,5 @@ mod tests {
             let user = changing(email, status);
             assert_eq!(completes_email_change(&user, by_current, policy), completes, "{email:?} {status} {by_current}");
         }
-    }
-
-    #[test]
-    fn what_came_in_before_the_owner_goes() {
-        let unconfirmed = User { email_confirmed_at: None, confirmed_at: None, ..user() };
-        let planted = Identity { last_sign_in_at: Some(at(0)), ..identity("google", "g") };
-        let with = |planted: &Identity| User { identities: vec![planted.clone()], ..unconfirmed.clone() };
-        // A recovery, or a message that was asked for later.
-        for sent_at in [None, Some(at(10))] {
-            let lost = unproven(&with(&planted), sent_at, Profile::Compat);
-            assert_eq!(lost, Unproven { identities: vec![planted.id], sessions: true, password: false });
-            assert!(unproven(&with(&planted), sent_at, Profile::Shield).password);
-        }
-        // The message that the provider's sign-in itself had sent.
-        assert_eq!(unproven(&with(&planted), Some(at(0)), Profile::Shield), Unproven::default());
-        // The sign-up's own, and a later one.
-        let own = Identity { last_sign_in_at: Some(at(0)), ..identity("email", "e") };
-        assert_eq!(unproven(&with(&own), Some(at(0)), Profile::Shield), Unproven::default());
-        let later = unproven(&with(&own), Some(at(10)), Profile::Shield);
-        assert_eq!(later, Unproven { identities: Vec::new(), sessions: true, password: true });
-        // What the provider had verified, and accounts that were proven.
-        let mut verified = planted.clone();
-        verified.data.insert("email_verified".to_owned(), Value::Bool(true));
-        assert_eq!(unproven(&with(&verified), None, Profile::Compat).identities, []);
-        let confirmed = User { email_confirmed_at: Some(at(1)), ..with(&planted) };
-        assert_eq!(unproven(&confirmed, None, Profile::Shield), Unproven::default());
-        let by_phone = User { phone_confirmed_at: Some(at(1)), ..with(&planted) };
-        assert_eq!(unproven(&by_phone, None, Profile::Shield), Unproven::default());
     }
 }

@@ -69,6 +69,12 @@ pub const FACTOR_UPDATED: Action = Action("factor_updated", "factor");
 pub const RECOVERY_CODES_GENERATED: Action = Action("recovery_codes_generated", "factor");
 /// Recovery codes were dropped by their user. Ours.
 pub const RECOVERY_CODES_DELETED: Action = Action("recovery_codes_deleted", "factor");
+/// An invitation was accepted through a provider.
+pub const INVITE_ACCEPTED: Action = Action("invite_accepted", "account");
+/// An identity was linked.
+pub const IDENTITY_LINKED: Action = Action("identity_linked", "user");
+/// An identity was unlinked.
+pub const IDENTITY_UNLINKED: Action = Action("identity_unlinked", "user");
 /// A passkey was registered.
 pub const PASSKEY_CREATED: Action = Action("passkey_created", "user");
 /// A passkey was renamed.

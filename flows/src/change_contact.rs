@@ -48,7 +48,7 @@ pub(crate) async fn phone(
     changes.is_anonymous = Some(false);
     let mut notices = vec![Notice::PhoneChanged { old: user.phone.clone().unwrap_or_default() }];
     if linked {
-        notices.push(Notice::IdentityLinked { provider: "phone" });
+        notices.push(Notice::IdentityLinked { provider: "phone".to_owned() });
     }
     Ok(notices)
 }

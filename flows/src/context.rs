@@ -18,10 +18,12 @@ use domain::time::{Clock, Timestamp};
 use outbound::breaches::BreachCheck;
 use outbound::captcha::CaptchaTransport;
 use outbound::hooks::HookTransport;
+use outbound::providers::ProviderTransport;
 use outbound::sms::SmsTransport;
 use storage::{AuditEntry, TenantStore, Tx};
 
 use crate::error::Result;
+use crate::third_party::TrustedIssuer;
 
 /// A project as it is served: configuration and keys at one version, and the way to its rows. Immutable; a change makes a new one.
 pub struct Tenant {
@@ -39,10 +41,19 @@ pub struct Tenant {
     pub legacy_keys_enabled: bool,
     /// What the project accepts as `apikey`.
     pub api_keys: Vec<AcceptedApiKey>,
+    /// Other issuers whose tokens the project accepts.
+    pub third_party: Vec<TrustedIssuer>,
     /// The project's rows.
     pub store: TenantStore,
     /// Version of the configuration.
     pub config_version: i64,
+}
+
+impl Tenant {
+    /// Where providers send browsers back to: what is registered with them.
+    pub fn callback_uri(&self) -> String {
+        format!("{}/callback", self.base_url)
+    }
 }
 
 /// A new-style API key as the project knows it.
@@ -92,6 +103,8 @@ pub struct Services {
     pub captcha: Arc<dyn CaptchaTransport>,
     /// Knows breached passwords.
     pub breaches: Arc<dyn BreachCheck>,
+    /// Signs people in at other places.
+    pub providers: Arc<dyn ProviderTransport>,
 }
 
 /// The memory of a session's actor between two requests. The database decides; this spares a read.

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use domain::refusal::Refusal;
+use domain::refusal::{ProviderRefusal, Refusal};
 use storage::StoreError;
 
 /// The source of a fault: for the log, never for a client.
@@ -35,6 +35,12 @@ impl Error {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<ProviderRefusal> for Error {
+    fn from(refusal: ProviderRefusal) -> Self {
+        Self::Refused(refusal.into())
     }
 }
 

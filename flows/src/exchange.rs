@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use crypto::pkce;
 use domain::pkce::{Exchange, is_expired};
-use domain::refusal::Refusal;
+use domain::provider::ProviderTokens;
+use domain::refusal::{ProviderRefusal, Refusal};
 use domain::tokens::IssuedSession;
 use serde_json::json;
 use storage::{Tx, UserChanges};
@@ -12,7 +13,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::limits::{self, Limited};
 use crate::settle::{Done, Given, Proving, Settled, Step, open, settle};
-use crate::{audit, one_time};
+use crate::{audit, authorize, connection, oauth_state, one_time};
 
 /// Trades an authorization code and its verifier.
 pub async fn exchange(ctx: &Context, request: Exchange) -> Result<IssuedSession> {
@@ -46,6 +47,14 @@ impl Proving for Exchange {
         if user.is_banned(ctx.now) {
             return Err(Refusal::BearerUserBanned.into());
         }
+        if flow.authentication_method == authorize::METHOD {
+            let usable = connection::is_usable(ctx, tx, &flow.provider_type).await?;
+            usable.map_err(ProviderRefusal::NotSupported)?;
+            // A code from before somebody proved the address may be another person's.
+            if user.email_confirmed_at > flow.auth_code_issued_at {
+                return Err(Refusal::FlowStateNotFound.into());
+            }
+        }
         // Exactly one caller gets past the guarded delete.
         if !tx.flow_states().consume(flow.id).await? {
             return Err(Refusal::FlowStateNotFound.into());
@@ -54,7 +63,11 @@ impl Proving for Exchange {
         ctx.write_audit(tx, audit::by_user(&user, audit::LOGIN, traits)).await?;
         let signed_in = UserChanges { last_sign_in_at: Some(Some(ctx.now)), ..UserChanges::default() };
         tx.users().update(user.id, signed_in, ctx.now).await?;
-        let end = open(ctx, tx, given, &user, &flow.authentication_method).await?;
+        let mut end = open(ctx, tx, given, &user, &flow.authentication_method).await?;
+        let (access_token, refresh_token) = (flow.provider_access_token, flow.provider_refresh_token);
+        if let Some(tokens) = oauth_state::opened(ctx, flow.id, ProviderTokens { access_token, refresh_token })? {
+            end = end.handing(tokens);
+        }
         let user = tx.users().read(user.id).await?.ok_or(Refusal::BearerUserNotFound)?;
         Ok(Step::Done(Box::new(Done { end, user, ended: Vec::new(), notices: Vec::new() })))
     }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// text is not good is not told.
 pub async fn introspect(ctx: &Context, request: Request) -> Result<Answer> {
     authenticate::admin(ctx, &request.bearer).await?;
-    match authenticate::user(ctx, &Bearer(Some(request.token))).await {
+    match authenticate::person(ctx, &Bearer(Some(request.token))).await {
         Ok(found) if is_within_limits(&found.user, found.session.as_ref(), ctx.policy(), ctx.now) => {
             Ok(Some(found.claims))
         }

@@ -212,5 +212,6 @@ pub(crate) fn sign(
         session,
         weak_password: None,
         rotation: None,
+        provider_tokens: None,
     })
 }

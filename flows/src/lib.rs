@@ -2,12 +2,14 @@
 //!
 //! A flow takes a [`Context`] and a request of `domain` and gives an answer or an [`Error`]. It knows neither HTTP nor actors.
 
+mod account;
 pub mod audit;
 pub mod authenticate;
 mod captcha;
 mod ceremony;
 mod change_contact;
 mod confirmation;
+mod connection;
 mod context;
 pub mod delivery;
 mod discretion;
@@ -22,6 +24,7 @@ mod message;
 mod new_device;
 mod new_user;
 mod notices;
+mod oauth_state;
 mod one_time;
 mod password_strength;
 mod passwordless;
@@ -29,20 +32,26 @@ mod raise;
 mod refresh_stored;
 mod settle;
 pub mod source;
+mod third_party;
 
 mod admin_factors;
 mod admin_users;
 mod audit_log;
+mod authorize;
+mod callback;
 mod challenge_factor;
+mod custom_providers;
 mod databases;
 mod discovery;
 mod enroll_factor;
 mod exchange;
 mod first_checks;
 mod generate_link;
+mod id_token;
 mod introspect;
 mod invite;
 mod limits;
+mod link_identity;
 mod logout;
 mod magic_link;
 mod otp;
@@ -60,17 +69,24 @@ mod sign_in;
 mod signup;
 mod step_up;
 mod unenroll_factor;
+mod unlink_identity;
 mod user_delete;
 mod user_read;
 mod user_update;
 mod verify;
 mod verify_factor;
+mod web3;
 
 pub use admin_factors::{admin_delete_factor, admin_list_factors, admin_update_factor};
 pub use admin_users::{admin_create_user, admin_delete_user, admin_get_user, admin_list_users, admin_update_user};
 pub use audit_log::admin_list_audit;
+pub use authorize::authorize;
+pub use callback::callback;
 pub use challenge_factor::challenge_factor;
 pub use context::{AcceptedApiKey, Context, Hasher, OutboxWake, Services, Tenant, WarmSession};
+pub use custom_providers::{
+    create_custom_provider, delete_custom_provider, get_custom_provider, list_custom_providers, update_custom_provider,
+};
 pub use databases::Databases;
 pub use discovery::{health, jwks, oauth_metadata, openid_configuration, settings};
 pub use enroll_factor::enroll_factor;
@@ -78,8 +94,10 @@ pub use error::{Error, Result, Source};
 pub use exchange::exchange;
 pub use first_checks::first_checks;
 pub use generate_link::generate_link;
+pub use id_token::id_token;
 pub use introspect::introspect;
 pub use invite::invite;
+pub use link_identity::link_identity;
 pub use logout::logout;
 pub use magic_link::magic_link;
 pub use otp::otp;
@@ -98,9 +116,12 @@ pub use sessions::{admin_end_sessions, admin_list_sessions, end_session, list_se
 pub use sign_in::sign_in;
 pub use signup::signup;
 pub use source::{ControlSource, Snapshots, TenantSource};
+pub use third_party::TrustedIssuer;
 pub use unenroll_factor::unenroll_factor;
+pub use unlink_identity::unlink_identity;
 pub use user_delete::user_delete;
 pub use user_read::user_read;
 pub use user_update::user_update;
 pub use verify::{verify, verify_link};
 pub use verify_factor::verify_factor;
+pub use web3::web3;

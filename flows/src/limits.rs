@@ -24,6 +24,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub(crate) enum Limited {
     /// `/token` of every grant but web3.
     Token,
+    /// `/token` with a wallet's signature.
+    Web3,
     /// `/verify`.
     Verify,
     /// `/signup` with a contact.
@@ -56,6 +58,7 @@ pub(crate) async fn per_address(ctx: &Context, limited: Limited) -> Result<()> {
     let five_minutes = |events: u32| within(events, 300.0);
     let (name, (capacity, per_second)) = match limited {
         Limited::Token => ("token", five_minutes(limits.token_refresh)),
+        Limited::Web3 => ("web3", five_minutes(limits.web3)),
         Limited::Verify => ("verify", five_minutes(limits.verify)),
         Limited::SignUp => ("signup", five_minutes(limits.otp)),
         Limited::UserUpdate => ("user", five_minutes(limits.otp)),

@@ -12,7 +12,7 @@ use crate::{audit, authenticate};
 
 /// Ends sessions of the bearer's user.
 pub async fn logout(ctx: &Context, request: Request) -> Result<()> {
-    let claims = authenticate::claims(ctx, &request.bearer)?;
+    let claims = authenticate::claims(ctx, &request.bearer).await?;
     let user = bearer::subject(&claims)?;
     let (scope, session) = match (Scope::parse(&request.scope), bearer::session(&claims)) {
         (Ok(scope), Ok(session)) => (scope, session),

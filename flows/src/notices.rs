@@ -30,7 +30,12 @@ pub(crate) enum Notice {
     /// A way of signing in was added.
     IdentityLinked {
         /// Its provider.
-        provider: &'static str,
+        provider: String,
+    },
+    /// A way of signing in was removed: told to the address from before.
+    IdentityUnlinked {
+        /// Its provider.
+        provider: String,
     },
     /// A second factor was proven for the first time.
     FactorEnrolled(FactorType),
@@ -52,6 +57,7 @@ impl Notice {
             Self::EmailChanged { .. } => Kind::EmailChangedNotification,
             Self::PhoneChanged { .. } => Kind::PhoneChangedNotification,
             Self::IdentityLinked { .. } => Kind::IdentityLinkedNotification,
+            Self::IdentityUnlinked { .. } => Kind::IdentityUnlinkedNotification,
             Self::FactorEnrolled(_) => Kind::MfaFactorEnrolledNotification,
             Self::FactorUnenrolled(_) => Kind::MfaFactorUnenrolledNotification,
             Self::RecoveryCodeUsed { .. } => Kind::RecoveryCodeUsedNotification,
@@ -92,7 +98,9 @@ pub(crate) async fn write(ctx: &Context, tx: &mut Tx, notices: &[Notice], user: 
                 data.old_phone.clone_from(old);
                 data.phone = user.phone.clone().unwrap_or_default();
             }
-            Notice::IdentityLinked { provider } => data.provider = (*provider).to_owned(),
+            Notice::IdentityLinked { provider } | Notice::IdentityUnlinked { provider } => {
+                data.provider.clone_from(provider);
+            }
             Notice::FactorEnrolled(kind) | Notice::FactorUnenrolled(kind) => {
                 data.factor_type = kind.as_str().to_owned()
             }
@@ -126,7 +134,9 @@ pub(crate) async fn tell(ctx: &Context, notices: &[Notice], user: &User) {
             Notice::PasswordChanged => {}
             Notice::EmailChanged { old } => data.old_email.clone_from(old),
             Notice::PhoneChanged { old } => data.old_phone.clone_from(old),
-            Notice::IdentityLinked { provider } => data.provider = (*provider).to_owned(),
+            Notice::IdentityLinked { provider } | Notice::IdentityUnlinked { provider } => {
+                data.provider.clone_from(provider);
+            }
             Notice::FactorEnrolled(kind) | Notice::FactorUnenrolled(kind) => {
                 data.factor_type = kind.as_str().to_owned()
             }

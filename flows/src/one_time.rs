@@ -5,9 +5,13 @@ use domain::contact::Contact;
 use domain::ids::UserId;
 use domain::pkce::Challenge;
 use domain::secret::Secret;
-use storage::{NewOneTimeToken, OneTimeToken, TokenKind};
+use storage::{NewOneTimeToken, OneTimeToken, TokenKind, Tx};
 
 use crate::context::Context;
+use crate::error::Result;
+
+/// Length of a link token in rows that an adopted reference server wrote: SHA-224 in hex, stored as it travels.
+const REFERENCE_LENGTH: usize = 56;
 
 /// A fresh code with its link token.
 pub(crate) struct Fresh {
@@ -45,7 +49,7 @@ pub(crate) fn with_code(
 
 /// 256 random bits in lower-case hex.
 fn random_token(ctx: &Context) -> String {
-    ctx.entropy().bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest::hex(ctx.entropy().bytes::<32>())
 }
 
 /// The row that recognises `fresh`: keyed hashes, nothing that could be used.
@@ -71,6 +75,24 @@ pub(crate) fn dead(ctx: &Context, row: NewOneTimeToken) -> NewOneTimeToken {
 /// The stored form of what stands in a link.
 pub(crate) fn stored(ctx: &Context, link_token: &str) -> String {
     ctx.tenant.project_key.one_time_hash(link_token)
+}
+
+/// The token of one of these kinds that `link_token` stands for.
+pub(crate) async fn find(
+    ctx: &Context,
+    tx: &mut Tx,
+    link_token: &Secret<String>,
+    kinds: &[TokenKind],
+) -> Result<Option<OneTimeToken>> {
+    let token = link_token.expose();
+    if let Some(found) = tx.one_time_tokens().find_by_hash(&stored(ctx, token), kinds).await? {
+        return Ok(Some(found));
+    }
+    // What we store is longer: no hash of ours, taken from a stolen database, is ever looked up as it is.
+    match token.strip_prefix(otp::PKCE_PREFIX).unwrap_or(token).len() {
+        REFERENCE_LENGTH => Ok(tx.one_time_tokens().find_by_hash(token, kinds).await?),
+        _ => Ok(None),
+    }
 }
 
 /// The stored form of `code` as typed by whom `contact` belongs to.

@@ -27,7 +27,7 @@ pub async fn list_sessions(ctx: &Context, request: List) -> Result<Listing> {
 
 /// Ends one of the bearer's own sessions.
 pub async fn end_session(ctx: &Context, request: End) -> Result<()> {
-    let claims = authenticate::claims(ctx, &request.bearer)?;
+    let claims = authenticate::claims(ctx, &request.bearer).await?;
     let user = bearer::subject(&claims)?;
     let (bearer_session, target) = match (bearer::session(&claims), request.session.parse()) {
         (Ok(bearer_session), Ok(target)) => (bearer_session, SessionId(target)),

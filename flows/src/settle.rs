@@ -2,22 +2,30 @@
 //! the flow that it finishes. What takes its time (hashing, a hook) is done between two tries, while no connection is held;
 //! a try that is not the last one is rolled back.
 
+use std::sync::OnceLock;
+
 use async_trait::async_trait;
+use domain::contact::Contact;
 use domain::hook::Point;
-use domain::ids::SessionId;
+use domain::ids::{IdentityId, SessionId, UserId};
+use domain::provider::ProviderTokens;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
 use domain::session::Session;
 use domain::tokens::IssuedSession;
 use domain::user::User;
-use storage::Tx;
+use outbound::mails::Kind;
+use storage::{NewOutbox, Tx};
 
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::hooks;
 use crate::issue::{self, Approved, Besides, Opening};
+use crate::message::{self, Prepared};
 use crate::notices::{self, Notice};
-use crate::password_strength;
+use crate::{discretion, hooks, limits, mail, password_strength};
+
+/// How often a run may end without an end.
+const TRIES: usize = 10;
 
 /// What a transaction does, from the consumption of its proof to the session. Runs once or a few times; a run that is rolled
 /// back must leave nothing behind.
@@ -33,16 +41,71 @@ pub(crate) struct Given {
     opening: Option<Opening>,
     /// The hash of a password that is set.
     pub(crate) hash: Option<Secret<String>>,
+    new_ids: OnceLock<(UserId, IdentityId)>,
+    /// The account that the hook let be made.
+    allowed: Option<User>,
+    /// A confirmation, and whom it is for.
+    mail: Option<(User, Prepared)>,
+    /// A mail to the owner of an account, and his address.
+    notice: Option<(String, NewOutbox)>,
+}
+
+impl Given {
+    /// The ids of an account that is made, in every run the same.
+    pub(crate) fn new_ids(&self, ctx: &Context) -> (UserId, IdentityId) {
+        *self.new_ids.get_or_init(|| (UserId(ctx.entropy().uuid()), IdentityId(ctx.entropy().uuid())))
+    }
+
+    /// Whether `user` may be made, as far as the project's hook is concerned.
+    pub(crate) fn lets_be_made(&self, ctx: &Context, user: &User) -> bool {
+        let same = |allowed: &User| allowed.id == user.id && allowed.email == user.email;
+        !hooks::is_on(ctx, Point::BeforeUserCreated) || self.allowed.as_ref().is_some_and(same)
+    }
+
+    /// The confirmation that was prepared for `user`.
+    pub(crate) fn mail_for(&self, user: &User) -> Option<Prepared> {
+        let (prepared_for, mail) = self.mail.as_ref()?;
+        (prepared_for.id == user.id && prepared_for.email == user.email).then(|| mail.clone())
+    }
+
+    /// The mails that were prepared for `user`, who is to confirm `email` as his new address.
+    pub(crate) fn change_for(&self, user: &User, email: &str) -> Option<Prepared> {
+        let (prepared_for, mail) = self.mail.as_ref()?;
+        (prepared_for.id == user.id && prepared_for.email_change == email).then(|| mail.clone())
+    }
+
+    /// The mail that tells the owner of `email` that he has an account.
+    pub(crate) fn notice_to(&self, email: &str) -> Option<NewOutbox> {
+        self.notice.as_ref().filter(|(to, _)| to == email).map(|(_, row)| row.clone())
+    }
+
+    fn has_mail(&self) -> bool {
+        self.mail.is_some() || self.notice.is_some()
+    }
 }
 
 /// How a run ended.
 pub(crate) enum Step {
     /// To be committed.
     Done(Box<Done>),
+    /// To be committed; the account was made.
+    Made(Box<Done>),
     /// To be committed although it is refused: wrong guesses were counted.
     Refused(Refusal),
+    /// To be committed although it is refused; the account was made.
+    MadeAndRefused(Box<User>, Refusal),
     /// To be rolled back: a password must be hashed first.
     NeedsHash(NewPassword),
+    /// To be rolled back: the project's hook must be asked first whether this account may be made.
+    NeedsLeave(Box<User>),
+    /// To be rolled back: the confirmation of this account's address must be prepared first.
+    NeedsMail(Box<User>),
+    /// To be rolled back: the confirmation of an address that this account is to change to must be prepared first.
+    NeedsChange(Box<User>, String),
+    /// To be rolled back: a mail to the owner of this address, who has an account, must be prepared first.
+    NeedsNotice(String),
+    /// To be rolled back: somebody else was faster, and all must be looked at again.
+    Again,
 }
 
 /// A password that is about to be set.
@@ -83,6 +146,17 @@ pub(crate) struct Opened {
     /// Where this run made it.
     opening: Option<Opening>,
     besides: Besides,
+    provider_tokens: Option<ProviderTokens>,
+}
+
+impl End {
+    /// A session's answer hands these over as well.
+    pub(crate) fn handing(mut self, tokens: ProviderTokens) -> Self {
+        if let Self::Session(opened) = &mut self {
+            opened.provider_tokens = Some(tokens);
+        }
+        self
+    }
 }
 
 /// What whoever proves something gets for it.
@@ -117,25 +191,29 @@ pub(crate) async fn open(ctx: &Context, tx: &mut Tx, given: &Given, user: &User,
     };
     let session = tx.sessions().insert(&opening.session, ctx.now).await?;
     let besides = issue::besides(ctx, tx, user, &opening.session).await?;
-    Ok(End::Session(Box::new(Opened { session, opening: made, besides })))
+    Ok(End::Session(Box::new(Opened { session, opening: made, besides, provider_tokens: None })))
 }
 
 /// Runs `proving` until it is done, commits, and tells everybody who must know.
 pub(crate) async fn settle(ctx: &Context, proving: &dyn Proving) -> Result<Settled> {
     let mut given = Given::default();
     let mut approved = Approved::none();
+    let mut tries = TRIES;
     let asks = hooks::is_on(ctx, Point::CustomAccessToken);
     loop {
         let mut tx = ctx.store().begin().await?;
-        let mut done = match proving.run(ctx, &mut tx, &given).await? {
-            Step::Done(done) => done,
-            Step::Refused(refusal) => {
-                tx.commit().await?;
-                return Err(refusal.into());
+        let (mut done, made) = match proving.run(ctx, &mut tx, &given).await? {
+            Step::Done(done) => (done, false),
+            Step::Made(done) => (done, true),
+            Step::Refused(refusal) => return refuse(ctx, tx, &given, refusal).await,
+            Step::MadeAndRefused(user, refusal) => {
+                let refused = refuse(ctx, tx, &given, refusal).await;
+                hooks::after_user_created(ctx, &user).await?;
+                return refused;
             }
-            Step::NeedsHash(password) => {
+            waits => {
                 drop(tx);
-                given.hash = Some(hash(ctx, password).await?);
+                provide(ctx, waits, &mut given, &mut tries).await?;
                 continue;
             }
         };
@@ -154,8 +232,52 @@ pub(crate) async fn settle(ctx: &Context, proving: &dyn Proving) -> Result<Settl
         }
         notices::write(ctx, &mut tx, &done.notices, &done.user).await?;
         tx.commit().await?;
+        if given.has_mail() {
+            message::sent(ctx);
+        }
+        if made {
+            hooks::after_user_created(ctx, &done.user).await?;
+        }
         return finish(ctx, *done, given.opening, approved).await;
     }
+}
+
+async fn refuse(ctx: &Context, tx: Tx, given: &Given, refusal: Refusal) -> Result<Settled> {
+    tx.commit().await?;
+    if given.has_mail() {
+        message::sent(ctx);
+    }
+    Err(refusal.into())
+}
+
+/// Gets what a run waits for, while no connection is held.
+async fn provide(ctx: &Context, step: Step, given: &mut Given, tries: &mut usize) -> Result<()> {
+    *tries = tries.checked_sub(1).ok_or_else(|| Error::Busy("others were always faster".into()))?;
+    match step {
+        Step::NeedsHash(password) => given.hash = Some(hash(ctx, password).await?),
+        Step::NeedsLeave(user) => {
+            hooks::before_user_created(ctx, &user).await?;
+            given.allowed = Some(*user);
+        }
+        Step::NeedsMail(user) => {
+            let mail = message::mail(ctx, Kind::Confirmation, &user, None).await?;
+            given.mail = Some((*user, mail));
+        }
+        Step::NeedsChange(user, email) => {
+            let mail = message::email_change(ctx, &user, &email, None).await?;
+            given.mail = Some((User { email_change: email, ..*user }, mail));
+        }
+        Step::NeedsNotice(email) => {
+            // The account that would keep the pace is not the one of who asks.
+            discretion::cool_down(ctx, &Contact::Email(email.clone())).await?;
+            message::must_be_authorised(ctx, &email)?;
+            limits::email(ctx).await?;
+            let row = mail::compose_repeated_sign_up(ctx, &email)?;
+            given.notice = Some((email, row));
+        }
+        Step::Again | Step::Done(_) | Step::Made(_) | Step::Refused(_) | Step::MadeAndRefused(..) => {}
+    }
+    Ok(())
 }
 
 async fn hash(ctx: &Context, password: NewPassword) -> Result<Secret<String>> {
@@ -174,9 +296,10 @@ async fn finish(ctx: &Context, done: Done, approved_opening: Option<Opening>, ap
     notices::tell(ctx, &notices, &user).await;
     match end {
         End::Session(opened) => {
-            let Opened { session, opening, .. } = *opened;
+            let Opened { session, opening, provider_tokens, .. } = *opened;
             let opening = opening.or(approved_opening).ok_or_else(|| Error::fault("a session without an opening"))?;
-            let issued = opening.finish(ctx, user, session, approved).await?;
+            let mut issued = opening.finish(ctx, user, session, approved).await?;
+            issued.provider_tokens = provider_tokens;
             Ok(Settled::Session(Box::new(issued)))
         }
         End::Code(code) => Ok(Settled::Code(code)),

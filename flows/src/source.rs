@@ -19,6 +19,7 @@ use crate::context::{AcceptedApiKey, Tenant};
 use crate::databases::Databases;
 use crate::error::{Error, Result};
 use crate::management::{self, ProjectUrls, api_key_role};
+use crate::third_party::TrustedIssuer;
 
 /// What a sealed value is, part of the purpose it is sealed under: a value cannot be moved to another place.
 pub(crate) const JWT_SECRET: &str = "jwt_secret";
@@ -88,6 +89,7 @@ impl TenantSource for ControlSource {
             project_key: ProjectKey::new(project_key),
             legacy_keys_enabled: management::legacy_keys_enabled(&self.control, id).await?,
             api_keys: accepted_keys(&bundle),
+            third_party: bundle.third_party.iter().map(TrustedIssuer::new).collect(),
             store: TenantStore::new(database, bundle.project.instance),
             config_version: bundle.config.version,
             policy,

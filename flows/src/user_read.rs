@@ -11,7 +11,7 @@ use crate::error::Result;
 
 /// The bearer's user.
 pub async fn user_read(ctx: &Context, request: Request) -> Result<User> {
-    let authenticated = authenticate::user(ctx, &request.bearer).await?;
+    let authenticated = authenticate::person(ctx, &request.bearer).await?;
     let claims = &authenticated.claims;
     if bearer::audience(claims) != bearer::request_audience(ctx.caller.audience.as_deref(), claims, ctx.policy()) {
         return Err(Refusal::AudienceMismatch.into());

@@ -12,7 +12,7 @@ use domain::secret::Secret;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::{self, Attempt};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use url::{Host, Url, form_urlencoded};
 
 pub use error::HttpError;
@@ -37,13 +37,15 @@ const USER_AGENT: &str = concat!("Tenantry/", env!("CARGO_PKG_VERSION"));
 /// - A connection goes only to an address that the [`Reach`] lets through, after a redirect too. The check stands where
 ///   a name becomes addresses, so a name that changes its mind between check and connection gains nothing.
 /// - Redirects are followed as Go's client does: at most ten, a `POST` becomes a `GET` after 301, 302 and 303. None leads
-///   from `https` to `http`.
+///   from `https` to `http`. [`HttpClient::without_redirects`] follows none.
 /// - No proxy of the environment, no cookies, no compressed answers, no `Referer`.
 /// - Errors hold neither URL nor credentials.
 #[derive(Clone)]
 pub struct HttpClient {
     client: Client,
+    direct: Client,
     reach: Reach,
+    resolver: Arc<Resolver>,
     timeout: Duration,
 }
 
@@ -55,19 +57,49 @@ impl HttpClient {
     /// [`HttpError::Setup`] where the machine has no certificate authorities to trust.
     pub fn new(reach: Reach, timeout: Duration) -> Result<Self, HttpError> {
         let hops = Arc::clone(&reach);
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .no_proxy()
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .redirect(redirect::Policy::custom(move |attempt| follow(attempt, &hops)))
-            .dns_resolver(Arc::new(Resolver::new(Arc::clone(&reach))))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_PER_HOST)
-            .build()
-            .map_err(|error| HttpError::Setup(error::chain(&error.without_url())))?;
-        Ok(Self { client, reach, timeout })
+        let resolver = Arc::new(Resolver::new(Arc::clone(&reach)));
+        let client = |redirects| {
+            Client::builder()
+                .user_agent(USER_AGENT)
+                .no_proxy()
+                .referer(false)
+                .retry(reqwest::retry::never())
+                .redirect(redirects)
+                .dns_resolver(Arc::clone(&resolver))
+                .connect_timeout(CONNECT_TIMEOUT)
+                .pool_idle_timeout(IDLE_TIMEOUT)
+                .pool_max_idle_per_host(IDLE_PER_HOST)
+                .build()
+                .map_err(|error| HttpError::Setup(error::chain(&error.without_url())))
+        };
+        Ok(Self {
+            client: client(redirect::Policy::custom(move |attempt| follow(attempt, &hops)))?,
+            direct: client(redirect::Policy::none())?,
+            reach,
+            resolver,
+            timeout,
+        })
+    }
+
+    /// The same client for calls that nobody may send elsewhere: a redirect is an answer like any other.
+    pub fn without_redirects(&self) -> Self {
+        Self { client: self.direct.clone(), ..self.clone() }
+    }
+
+    /// The addresses of a name, also those that may not be reached; of an address itself.
+    ///
+    /// # Errors
+    /// The name has none, or its name servers do not answer in time.
+    pub async fn look_up(&self, host: &str) -> Result<Vec<IpAddr>, HttpError> {
+        if let Ok(address) = host.trim_matches(['[', ']']).parse() {
+            return Ok(vec![address]);
+        }
+        let network = |timed_out, detail| HttpError::Network { timed_out, detail };
+        match timeout(CONNECT_TIMEOUT, self.resolver.addresses(host)).await {
+            Ok(Ok(addresses)) if addresses.is_empty() => Err(network(false, "no addresses".to_owned())),
+            Ok(found) => found.map_err(|detail| network(false, detail)),
+            Err(_elapsed) => Err(network(true, "no answer from the name servers".to_owned())),
+        }
     }
 
     /// A `GET` of `url`.

@@ -9,6 +9,7 @@ use migrations::Schema;
 
 use crate::audit::Audit;
 use crate::backend::{Backend, Pools, Work};
+use crate::custom_providers::CustomProviders;
 use crate::error::{MigrateError, Result};
 use crate::factors::Factors;
 use crate::flow_states::FlowStates;
@@ -205,6 +206,11 @@ impl Tx {
     /// Works on passkeys.
     pub fn passkeys(&mut self) -> Passkeys<'_> {
         Passkeys { tx: self }
+    }
+
+    /// Works on custom providers.
+    pub fn custom_providers(&mut self) -> CustomProviders<'_> {
+        CustomProviders { tx: self }
     }
 
     /// Works on flow states.

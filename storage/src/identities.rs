@@ -11,8 +11,30 @@ use uuid::Uuid;
 use crate::database::Tx;
 use crate::error::Result;
 use crate::rows::metadata;
-use crate::sql::same;
+use crate::sql::{each, same};
 use crate::values::At;
+
+macro_rules! columns {
+    () => {
+        "i.id, i.user_id, i.provider, i.provider_id, i.identity_data, i.last_sign_in_at, i.created_at, i.updated_at"
+    };
+}
+
+/// `$2` the subject, `$3` the provider, `$4` the provider in lower case. An issuer's URL is another issuer's when a letter differs.
+macro_rules! find {
+    ($lower:literal) => {
+        concat!(
+            "select ",
+            columns!(),
+            " from auth.identities as i
+             where i.instance_id = $1 and i.provider_id = $2
+                 and (i.provider = $3 or (i.provider not like '%://%' and ",
+            $lower,
+            " = $4))
+             order by (i.provider = $3) desc, i.created_at, i.id limit 1"
+        )
+    };
+}
 
 statements! {
     project INSERT = same(
@@ -23,9 +45,26 @@ statements! {
     project UPDATE_DATA = same(
         "update auth.identities as i set identity_data = $3, updated_at = $4 where i.instance_id = $1 and i.id = $2"
     );
-    project LIST = same(
-        "select i.id, i.user_id, i.provider, i.provider_id, i.identity_data, i.last_sign_in_at, i.created_at, i.updated_at
-         from auth.identities as i where i.instance_id = $1 and i.user_id = $2 order by i.created_at, i.id"
+    project USED = same(
+        "update auth.identities as i set identity_data = $3, last_sign_in_at = $4, updated_at = $4
+         where i.instance_id = $1 and i.id = $2"
+    );
+    project LIST = same(concat!(
+        "select ", columns!(), " from auth.identities as i
+         where i.instance_id = $1 and i.user_id = $2 order by i.created_at, i.id"
+    ));
+    project FIND = each(find!("lower(i.provider collate \"C\")"), find!("lower(i.provider)"));
+    project BY_EMAILS = each(
+        concat!(
+            "select ", columns!(), " from auth.identities as i
+             where i.instance_id = $1 and i.email = any(array(select lower(e.email) from jsonb_array_elements_text($2) as e(email)))
+             order by i.created_at, i.id"
+        ),
+        concat!(
+            "select ", columns!(), " from auth.identities as i
+             where i.instance_id = $1 and i.email in (select lower(e.value) from json_each($2) as e)
+             order by i.created_at, i.id"
+        ),
     );
     project DELETE = same("delete from auth.identities as i where i.instance_id = $1 and i.id = $2");
 }
@@ -102,6 +141,30 @@ impl Identities<'_> {
     pub async fn update_data(&mut self, id: IdentityId, data: &Metadata, now: Timestamp) -> Result<bool> {
         let touched = execute!(&mut self.tx.work, UPDATE_DATA, self.tx.instance.0, id.0, Json(data), At(now))?;
         Ok(touched == 1)
+    }
+
+    /// Replaces the claims after a sign-in. False when the identity is gone.
+    pub async fn used(&mut self, id: IdentityId, data: &Metadata, now: Timestamp) -> Result<bool> {
+        Ok(execute!(&mut self.tx.work, USED, self.tx.instance.0, id.0, Json(data), At(now))? == 1)
+    }
+
+    /// The identity of a provider's subject, not locked. Names of providers are compared without regard to ASCII case, the exact
+    /// one first; URLs, which stand for issuers, exactly.
+    pub async fn find(&mut self, provider: &str, provider_id: &str) -> Result<Option<Identity>> {
+        let (work, instance) = (&mut self.tx.work, self.tx.instance.0);
+        let lower = provider.to_ascii_lowercase();
+        let row = fetch!(work, fetch_optional, Row, FIND, instance, provider_id, provider, &lower)?;
+        Ok(row.map(Identity::from))
+    }
+
+    /// The identities with one of these addresses, whoever's, oldest first. Only ASCII letters are equal in either case.
+    pub async fn by_emails(&mut self, emails: &[String]) -> Result<Vec<Identity>> {
+        let emails: Vec<String> = emails.iter().map(|email| email.to_ascii_lowercase()).collect();
+        let (work, instance) = (&mut self.tx.work, self.tx.instance.0);
+        let rows = fetch!(work, fetch_all, Row, BY_EMAILS, instance, Json(&emails))?;
+        // PostgreSQL's column knows more pairs of letters.
+        let asked_for = |found: &Identity| found.email().is_some_and(|email| emails.contains(&email));
+        Ok(rows.into_iter().map(Identity::from).filter(asked_for).collect())
     }
 
     /// The user's identities, oldest first.

@@ -85,6 +85,8 @@ fn cases() -> Vec<Case> {
     let (of_user, user) = ("user_id_", "(instance_id=? AND user_id=?)");
     let (numbered, number) = ("session_revocations_seq_key", "sqlite_autoindex_session_revocations_1");
     let old = at(5);
+    let (identities, emails) = (crate::identities::STATEMENTS, "'[\"user17@example.com\", \"user18@example.com\"]'");
+    let subjects = ("identities_provider_id_provider_unique", "(instance_id=? AND provider_id=?)");
     vec![
         Case::new("number of users", list, "COUNT", &[aud]).near().through(page, covering),
         Case::new("first page", list, "NEWEST", &[aud, "50", "0"]).near().through(back, covering),
@@ -182,6 +184,23 @@ fn cases() -> Vec<Case> {
         Case::new("sweep of ends", ends, "SWEEP", &[&old, "100"]).through(numbered, number),
         Case::new("sweep of known devices", sweep, "KNOWN_DEVICES", &[&old, "100"])
             .through("known_devices_last_seen_at_idx", "known_devices_last_seen_at_idx"),
+        Case::new("identity of a subject", identities, "FIND", &["'subject17'", "'google'", "'google'"])
+            .through(subjects.0, subjects.1),
+        Case::new("user of a subject", crate::read_user::STATEMENTS, "READ_BY_IDENTITY", &["'google'", "'subject17'"])
+            .through(subjects.0, "(instance_id=? AND provider_id=? AND provider=?)"),
+        Case::new("identities of addresses", identities, "BY_EMAILS", &[emails])
+            .through("identities_email_idx", "identities_email_idx"),
+        Case::new("users of addresses", crate::users::STATEMENTS, "BY_EMAILS", &[emails])
+            .through("users_email_partial_key", "users_email_partial_key"),
+        Case::new("crossing sweep of signatures", crate::sweep::STATEMENTS, "WEB3_SIGNATURES", &[&old, "100"])
+            .near()
+            .through("web3_signatures_expires_at_idx", "web3_signatures_expires_at_idx"),
+        Case::new("signatures that go", crate::sweep::STATEMENTS, "WEB3_SIGNATURES", &[&old, "100"])
+            .near()
+            .through("on web3_signatures gone", "SEARCH gone USING INTEGER PRIMARY KEY"),
+        Case::new("purge of signatures", crate::purge::STATEMENTS, "WEB3_SIGNATURES", &["100"])
+            .near()
+            .through("web3_signatures_pkey on web3_signatures gone", "SEARCH gone USING INTEGER PRIMARY KEY"),
         Case::new("sweep of dead letters", sweep, "DEAD_LETTERS", &[&old, "100"])
             .through("outbox_instance_id_idx", "outbox_instance_id_idx"),
     ]
@@ -218,6 +237,11 @@ fn filling(postgres: bool) -> Vec<String> {
     // A tenth of the ends wait for their numbers.
     let number = if postgres { format!("case when n <= {users} * 0.9 then n end") } else { "n".to_owned() };
     let kind = if postgres { "::json" } else { "" };
+    let (address, digest) = if postgres {
+        ("jsonb_build_object('email', 'user' || n || '@example.com')", "sha256(n::text::bytea)")
+    } else {
+        ("json_object('email', 'user' || n || '@example.com')", "randomblob(32)")
+    };
     let refreshed = if postgres { format!("{moment} at time zone 'UTC'") } else { moment.clone() };
     let busy = if postgres { BUSY.to_owned() } else { format!("x{}", BUSY.replace('-', "")) };
     vec![
@@ -253,6 +277,13 @@ fn filling(postgres: bool) -> Vec<String> {
             "insert into auth.mfa_amr_claims (instance_id, id, session_id, created_at, updated_at, authentication_method)
              select {project}, {id}, s.id, s.created_at, s.created_at, 'password'
              from auth.sessions as s where s.instance_id = {project}"
+        ),
+        format!(
+            "insert into auth.identities (instance_id, id, user_id, provider, provider_id, identity_data, created_at, updated_at)
+             select {project}, {id}, {busy}, 'google', 'subject' || n, {address}, {moment}, {moment} {numbers}"
+        ),
+        format!(
+            "insert into auth.web3_signatures (instance_id, digest, expires_at) select {project}, {digest}, {moment} {numbers}"
         ),
         format!(
             "insert into auth.session_revocations (instance_id, seq, session_id, user_id, at)

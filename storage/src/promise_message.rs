@@ -106,7 +106,7 @@ pub struct PromiseMessage {
     pub tokens: Vec<NewOneTimeToken>,
     /// Kinds of tokens that end.
     pub ended: Vec<TokenKind>,
-    /// The flow that the message belongs to.
+    /// The flow that the message belongs to; what only flows through a provider have is not looked at.
     pub flow: Option<NewFlowState>,
     /// Audit entries.
     pub audit: Vec<AuditEntry>,

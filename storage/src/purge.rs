@@ -7,15 +7,23 @@ use crate::sql::{Sql, each};
 /// Rows that go at once: few enough that nobody else's write waits long.
 const BITE: i64 = 500;
 
-/// `$2` says how many go. The array keeps PostgreSQL from going through all rows of the project, the plus sign SQLite.
+/// `$2` says how many go; rows are known by their `id` or by the keys that are named for each database. The array keeps PostgreSQL from
+/// going through all rows of the project, the plus sign SQLite.
 macro_rules! bite {
     ($table:literal) => {
+        bite!($table, "id", "id")
+    };
+    ($table:literal, $postgres_key:literal, $sqlite_key:literal) => {
         each(
             concat!(
                 "delete from auth.",
                 $table,
                 " as gone where gone.instance_id = $1
-                     and gone.id = any(array(select x.id from auth.",
+                     and gone.",
+                $postgres_key,
+                " = any(array(select x.",
+                $postgres_key,
+                " from auth.",
                 $table,
                 " as x where x.instance_id = $1 limit $2))"
             ),
@@ -23,7 +31,11 @@ macro_rules! bite {
                 "delete from auth.",
                 $table,
                 " as gone where +gone.instance_id = $1
-                     and gone.id in (select x.id from auth.",
+                     and gone.",
+                $sqlite_key,
+                " in (select x.",
+                $sqlite_key,
+                " from auth.",
                 $table,
                 " as x where x.instance_id = $1 limit $2)"
             ),
@@ -38,6 +50,7 @@ statements! {
     project OAUTH_CLIENTS = bite!("oauth_clients");
     project SSO_PROVIDERS = bite!("sso_providers");
     project CUSTOM_PROVIDERS = bite!("custom_oauth_providers");
+    project WEB3_SIGNATURES = bite!("web3_signatures", "digest", "rowid");
     project PASSKEY_CHALLENGES = bite!("webauthn_challenges");
     project REFRESH_TOKENS = bite!("refresh_tokens");
     project AUDIT = bite!("audit_log_entries");
@@ -46,7 +59,7 @@ statements! {
 }
 
 /// What hangs on users, clients and providers goes with them. The ends of sessions come last: the others add to them.
-const ALL: [Sql; 11] = [
+const ALL: [Sql; 12] = [
     OUTBOX,
     USERS,
     FLOW_STATES,
@@ -54,6 +67,7 @@ const ALL: [Sql; 11] = [
     OAUTH_CLIENTS,
     SSO_PROVIDERS,
     CUSTOM_PROVIDERS,
+    WEB3_SIGNATURES,
     PASSKEY_CHALLENGES,
     REFRESH_TOKENS,
     AUDIT,

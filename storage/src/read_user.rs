@@ -9,7 +9,7 @@ use crate::backend::Backend;
 use crate::database::TenantStore;
 use crate::error::Result;
 use crate::lane::Batch;
-use crate::rows::{LaneRow, ReadUserRow};
+use crate::rows::{LaneRow, ReadUserRow, UserRow};
 use crate::sql::each;
 
 /// A user, and the session that was asked for if it is the user's and lives.
@@ -19,6 +19,18 @@ pub struct ReadUser {
     pub user: User,
     /// The session.
     pub session: Option<Session>,
+}
+
+macro_rules! by_identity {
+    ($database:ident) => {
+        concat!(
+            "select ",
+            user!($database),
+            " from auth.identities as l
+             join auth.users as u on u.instance_id = l.instance_id and u.id = l.user_id
+             where l.instance_id = $1 and l.provider = $2 and l.provider_id = $3"
+        )
+    };
 }
 
 statements! {
@@ -45,6 +57,7 @@ statements! {
              where u.instance_id = $1 and u.id = $2"
         ),
     );
+    project READ_BY_IDENTITY = each(by_identity!(postgres), by_identity!(sqlite));
 }
 
 /// Whom a member of the lane asks for.
@@ -108,6 +121,13 @@ impl TenantStore {
         let session = session.map(|session| session.0);
         let row = fetch_now!(self.backend(), fetch_optional, ReadUserRow, READ, self.instance.0, user.0, session)?;
         Ok(row.map(ReadUser::from))
+    }
+
+    /// The user with the identity of this provider and subject, both exactly as they are stored.
+    pub async fn read_user_by_identity(&self, provider: &str, provider_id: &str) -> Result<Option<User>> {
+        let (backend, instance) = (self.backend(), self.instance.0);
+        let row = fetch_now!(backend, fetch_optional, UserRow, READ_BY_IDENTITY, instance, provider, provider_id)?;
+        Ok(row.map(User::from))
     }
 
     /// The user alone.

@@ -178,7 +178,9 @@ mod tests {
         ("control/secrets.rs", crate::control::secrets::STATEMENTS),
         ("control/settings.rs", crate::control::settings::STATEMENTS),
         ("control/signing_keys.rs", crate::control::signing_keys::STATEMENTS),
+        ("control/third_party.rs", crate::control::third_party::STATEMENTS),
         ("credentials.rs", crate::credentials::STATEMENTS),
+        ("custom_providers.rs", crate::custom_providers::STATEMENTS),
         ("dead_letters.rs", crate::dead_letters::STATEMENTS),
         ("end_sessions.rs", crate::end_sessions::STATEMENTS),
         ("factors.rs", crate::factors::STATEMENTS),
@@ -204,9 +206,11 @@ mod tests {
         ("rotate_session.rs", crate::rotate_session::STATEMENTS),
         ("sessions.rs", crate::sessions::STATEMENTS),
         ("sign_up.rs", crate::sign_up::STATEMENTS),
+        ("soft_delete.rs", crate::soft_delete::STATEMENTS),
         ("sweep.rs", crate::sweep::STATEMENTS),
         ("sweep_project.rs", crate::sweep_project::STATEMENTS),
         ("users.rs", crate::users::STATEMENTS),
+        ("web3_signatures.rs", crate::web3_signatures::STATEMENTS),
         ("webauthn_challenges.rs", crate::webauthn_challenges::STATEMENTS),
     ];
 

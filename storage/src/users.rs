@@ -1,6 +1,6 @@
 //! Rows of `auth.users`.
 
-use domain::ids::{IdentityId, UserId};
+use domain::ids::UserId;
 use domain::secret::Secret;
 use domain::time::Timestamp;
 use domain::user::{Metadata, User};
@@ -53,6 +53,14 @@ statements! {
         concat!(find_by!(postgres, "u.phone_change"), " and u.phone_change <> ''"),
         concat!(find_by!(sqlite, "u.phone_change"), " and u.phone_change <> ''"),
     );
+    project BY_EMAILS = each(
+        "select u.id from auth.users as u
+         where u.instance_id = $1 and u.email = any(array(select e.email from jsonb_array_elements_text($2) as e(email)))
+             and u.is_sso_user = false and u.deleted_at is null",
+        "select u.id from auth.users as u
+         where u.instance_id = $1 and u.email in (select e.value from json_each($2) as e)
+             and u.is_sso_user = false and u.deleted_at is null",
+    );
     project INSERT = same(
         "insert into auth.users
              (instance_id, id, aud, role, email, phone, encrypted_password, email_confirmed_at, phone_confirmed_at, invited_at,
@@ -95,22 +103,6 @@ statements! {
          where u.instance_id = $1 and u.id = $2"
     );
     project DELETE = same("delete from auth.users as u where u.instance_id = $1 and u.id = $2");
-    project SOFT_DELETE = same(
-        "update auth.users as u set
-             email = $3, phone = $4, email_change = $5, phone_change = $6, encrypted_password = null, confirmation_token = '',
-             recovery_token = '', email_change_token_current = '', email_change_token_new = '', phone_change_token = '',
-             raw_user_meta_data = '{}', raw_app_meta_data = '{}', deleted_at = $7, updated_at = $7
-         where u.instance_id = $1 and u.id = $2 and u.deleted_at is null"
-    );
-    project OBFUSCATE_IDENTITY = same(
-        "update auth.identities as i set provider_id = $4, identity_data = '{}', updated_at = $5
-         where i.instance_id = $1 and i.user_id = $2 and i.id = $3"
-    );
-    project DELETE_FACTORS = same("delete from auth.mfa_factors as f where f.instance_id = $1 and f.user_id = $2");
-    project DELETE_PASSKEYS = same("delete from auth.webauthn_credentials as c where c.instance_id = $1 and c.user_id = $2");
-    project DELETE_CEREMONIES = same("delete from auth.webauthn_challenges as c where c.instance_id = $1 and c.user_id = $2");
-    project DELETE_RECOVERY_CODES = same("delete from auth.mfa_recovery_codes as r where r.instance_id = $1 and r.user_id = $2");
-    project DELETE_DEVICES = same("delete from auth.known_devices as k where k.instance_id = $1 and k.user_id = $2");
 }
 
 #[derive(FromRow)]
@@ -234,14 +226,19 @@ pub struct UserChanges {
 }
 
 impl UserChanges {
-    /// Blanks every token column and the instants they were sent at, as a new password does (`contract/core.md` §16.2).
-    pub fn clear_tokens_and_times(&mut self) {
+    /// Blanks every token column.
+    pub fn clear_tokens(&mut self) {
         self.confirmation_token = Some(String::new());
         self.recovery_token = Some(String::new());
         self.email_change_token_new = Some(String::new());
         self.email_change_token_current = Some(String::new());
         self.phone_change_token = Some(String::new());
         self.reauthentication_token = Some(String::new());
+    }
+
+    /// Blanks every token column and the instants they were sent at, as a new password does (`contract/core.md` §16.2).
+    pub fn clear_tokens_and_times(&mut self) {
+        self.clear_tokens();
         self.confirmation_sent_at = Some(None);
         self.recovery_sent_at = Some(None);
         self.email_change_sent_at = Some(None);
@@ -285,23 +282,6 @@ pub struct Locked {
     pub tokens: UserTokens,
 }
 
-/// What takes the place of the personal data of a soft-deleted account (`contract/core.md` §17.6).
-#[derive(Clone, Debug)]
-pub struct SoftDelete {
-    /// In place of the address.
-    pub email: String,
-    /// In place of the number.
-    pub phone: String,
-    /// In place of the pending address.
-    pub email_change: String,
-    /// In place of the pending number.
-    pub phone_change: String,
-    /// In place of each identity's subject.
-    pub identities: Vec<(IdentityId, String)>,
-    /// The current instant.
-    pub now: Timestamp,
-}
-
 /// Works on users.
 pub struct Users<'t> {
     pub(crate) tx: &'t mut Tx,
@@ -328,6 +308,17 @@ impl Users<'_> {
     pub async fn find_by_email(&mut self, email: &str) -> Result<Option<User>> {
         let row = fetch!(&mut self.tx.work, fetch_optional, UserRow, FIND_BY_EMAIL, self.tx.instance.0, email)?;
         Ok(row.map(User::from))
+    }
+
+    /// The accounts with one of these addresses, whatever their audience; SSO and deleted accounts are not found. Only ASCII
+    /// letters are equal in either case.
+    pub async fn by_emails(&mut self, emails: &[String]) -> Result<Vec<UserId>> {
+        let emails: Vec<String> = emails.iter().map(|email| email.to_ascii_lowercase()).collect();
+        let rows = fetch!(&mut self.tx.work, fetch_all, (Uuid,), BY_EMAILS, self.tx.instance.0, Json(&emails))?;
+        let mut users: Vec<UserId> = rows.into_iter().map(|(user,)| UserId(user)).collect();
+        // Sorted here: SQLite would go through all users in the order of their ids rather than use the index of the addresses.
+        users.sort();
+        Ok(users)
     }
 
     /// The account with this number, whatever its audience.
@@ -441,38 +432,5 @@ impl Users<'_> {
     pub async fn delete(&mut self, user: UserId) -> Result<bool> {
         self.tx.flow_states().delete_all(user).await?;
         Ok(execute!(&mut self.tx.work, DELETE, self.tx.instance.0, user.0)? == 1)
-    }
-
-    /// Makes the account unusable and its data unreadable; sessions, one-time tokens, flows that wait for a code, factors, recovery
-    /// codes and passkeys go. False when the user is gone or soft-deleted already.
-    pub async fn soft_delete(&mut self, user: UserId, replacement: SoftDelete) -> Result<bool> {
-        let now = At(replacement.now);
-        let (work, instance) = (&mut self.tx.work, self.tx.instance.0);
-        let touched = execute!(
-            work,
-            SOFT_DELETE,
-            instance,
-            user.0,
-            &replacement.email,
-            &replacement.phone,
-            &replacement.email_change,
-            &replacement.phone_change,
-            now,
-        )?;
-        if touched == 0 {
-            return Ok(false);
-        }
-        for (identity, provider_id) in &replacement.identities {
-            execute!(work, OBFUSCATE_IDENTITY, instance, user.0, identity.0, provider_id, now)?;
-        }
-        execute!(work, DELETE_FACTORS, instance, user.0)?;
-        execute!(work, DELETE_PASSKEYS, instance, user.0)?;
-        execute!(work, DELETE_CEREMONIES, instance, user.0)?;
-        execute!(work, DELETE_RECOVERY_CODES, instance, user.0)?;
-        execute!(work, DELETE_DEVICES, instance, user.0)?;
-        self.tx.one_time_tokens().clear(user).await?;
-        self.tx.flow_states().delete_all(user).await?;
-        self.tx.sessions().delete_all(user).await?;
-        Ok(true)
     }
 }

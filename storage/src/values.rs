@@ -23,6 +23,10 @@ pub(crate) struct Wall(pub(crate) Timestamp);
 #[derive(Clone, Debug)]
 pub(crate) struct Label(pub(crate) String);
 
+/// A list of texts: `text[]` on PostgreSQL, a JSON array in text on SQLite.
+#[derive(Clone, Debug)]
+pub(crate) struct Texts(pub(crate) Vec<String>);
+
 /// A client's address: `inet` on PostgreSQL, text on SQLite.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Address(pub(crate) IpAddr);
@@ -180,6 +184,42 @@ impl Encode<'_, Sqlite> for Label {
 impl<'r> Decode<'r, Sqlite> for Label {
     fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
         Ok(Self(<String as Decode<Sqlite>>::decode(value)?))
+    }
+}
+
+impl Type<Postgres> for Texts {
+    fn type_info() -> PgTypeInfo {
+        <Vec<String> as Type<Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Texts {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        <Vec<String> as Encode<Postgres>>::encode_by_ref(&self.0, buffer)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for Texts {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(Self(<Vec<String> as Decode<Postgres>>::decode(value)?))
+    }
+}
+
+impl Type<Sqlite> for Texts {
+    fn type_info() -> SqliteTypeInfo {
+        <String as Type<Sqlite>>::type_info()
+    }
+}
+
+impl Encode<'_, Sqlite> for Texts {
+    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Sqlite>::encode(serde_json::to_string(&self.0)?, buffer)
+    }
+}
+
+impl<'r> Decode<'r, Sqlite> for Texts {
+    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(Self(serde_json::from_str(<&str as Decode<Sqlite>>::decode(value)?)?))
     }
 }
 

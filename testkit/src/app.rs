@@ -18,6 +18,7 @@ use outbound::breaches::RecordingBreaches;
 use outbound::captcha::RecordingCaptcha;
 use outbound::hooks::{HookTransport, RecordingHooks};
 use outbound::mailbox::Mailbox;
+use outbound::providers::{ProviderTransport, RecordingProviders};
 use outbound::sms::{RecordingSms, SmsTransport};
 use outbound::{MailTransport, RecordingTransport};
 use serde_json::{Map, Value, json};
@@ -45,6 +46,8 @@ pub struct TestApp {
     pub captcha: Arc<RecordingCaptcha>,
     /// Which passwords are breached.
     pub breaches: Arc<RecordingBreaches>,
+    /// What providers are asked, and what they say.
+    pub providers: Arc<RecordingProviders>,
     /// The auth rows of all projects.
     pub database: Database,
     /// What gateways share.
@@ -67,12 +70,16 @@ pub struct Setup {
     pub hooks: Option<Arc<dyn HookTransport>>,
     /// What sends messages to phones; `None` = [`TestApp::sms`].
     pub sms: Option<Arc<dyn SmsTransport>>,
+    /// What speaks to providers; `None` = [`TestApp::providers`].
+    pub providers: Option<Arc<dyn ProviderTransport>>,
     /// Whether a commit wakes the deliverer; else mail waits for the next sweep.
     pub wakes: bool,
     /// What its actors take on, and how often they look.
     pub limits: Limits,
     /// Gateways of one database must draw different ids.
     pub seed: u64,
+    /// Its address as the world has it.
+    pub external: String,
 }
 
 impl Setup {
@@ -85,10 +92,12 @@ impl Setup {
             transport: None,
             hooks: None,
             sms: None,
+            providers: None,
             wakes: true,
             // The janitor stays away unless a test calls for it: its statements would count as a request's.
             limits: Limits { janitor_step: Duration::from_secs(3600), ..Limits::default() },
             seed: 1,
+            external: "http://127.0.0.1:8000".to_owned(),
         }
     }
 }
@@ -139,8 +148,10 @@ impl TestApp {
         let master_key = Arc::new(MasterKey::generate(&SeededEntropy::new(7)));
         let defaults =
             Defaults { jwt_exp: 3600, site_url: "http://localhost:3000".to_owned(), mailer_autoconfirm: true };
-        let urls = ProjectUrls { external: "http://127.0.0.1:8000".to_owned() };
+        let urls = ProjectUrls { external: setup.external };
         let databases = Databases::new(database.clone());
+        let providers = Arc::new(RecordingProviders::default());
+        let spoken = setup.providers.unwrap_or_else(|| providers.clone());
         let management = Management {
             control: control.clone(),
             master_key: Arc::clone(&master_key),
@@ -151,6 +162,7 @@ impl TestApp {
             urls: urls.clone(),
             databases: databases.clone(),
             routes: Routes::default(),
+            providers: Arc::clone(&spoken),
         };
         let source =
             Arc::new(ControlSource { control, master_key: Arc::clone(&master_key), defaults, urls, databases });
@@ -169,6 +181,7 @@ impl TestApp {
             sms: wires.2.unwrap_or_else(|| sms.clone()),
             captcha: captcha.clone(),
             breaches: breaches.clone(),
+            providers: spoken,
         });
         let mailbox = Arc::new(Mailbox::default());
         let deliver = Arc::new(MailDeliverer {
@@ -200,6 +213,7 @@ impl TestApp {
             sms,
             captcha,
             breaches,
+            providers,
             database,
             cluster,
             router,

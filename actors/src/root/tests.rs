@@ -12,6 +12,7 @@ use flows::{Services, Tenant, TenantSource};
 use outbound::breaches::RecordingBreaches;
 use outbound::captcha::RecordingCaptcha;
 use outbound::hooks::RecordingHooks;
+use outbound::providers::RecordingProviders;
 use outbound::sms::RecordingSms;
 use storage::{OutboxRow, StoreError};
 
@@ -98,6 +99,7 @@ impl World {
             sms: Arc::new(RecordingSms::new()),
             captcha: Arc::new(RecordingCaptcha::new()),
             breaches: Arc::new(RecordingBreaches::new()),
+            providers: Arc::new(RecordingProviders::default()),
         });
         let (limits, stats) = (Limits::default(), Arc::new(Stats::default()));
         let deliver = Arc::clone(&nothing) as Arc<dyn Deliver>;

@@ -77,7 +77,7 @@ fn parse_list(edge: &Edge) -> Result<List, Refusal> {
 
 /// What is asked for in place of a page: a cursor says so, at the start an empty one, and a page number says otherwise.
 fn parse_stretch(query: &Query) -> Result<Option<Stretch>, Refusal> {
-    let given = |name| Ok(query.get(name)?.filter(|text| !text.is_empty()));
+    let given = |name| Ok::<_, Refusal>(query.get(name)?.filter(|text| !text.is_empty()));
     let Some(cursor) = query.get("cursor")? else { return Ok(None) };
     if given("page")?.is_some() || given("per_page")?.is_some() {
         return Ok(None);

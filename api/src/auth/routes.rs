@@ -9,10 +9,11 @@ use axum::routing::{MethodRouter, any};
 
 use crate::auth::gate::Gate;
 use crate::auth::{
-    admin_factors, admin_users, audit_log, challenge_factor, enroll_factor, generate_link, health, introspect, invite,
-    jwks, logout, magic_link, openapi, openid, otp, passkey_authentication, passkey_registration, passkeys,
-    reauthenticate, recover, recovery_codes, resend, revocations, sessions, settings, signup, token, unenroll_factor,
-    user_delete, user_read, user_update, verify, verify_factor,
+    admin_factors, admin_users, audit_log, authorize, callback, challenge_factor, custom_providers, enroll_factor,
+    generate_link, health, introspect, invite, jwks, link_identity, logout, magic_link, openapi, openid, otp,
+    passkey_authentication, passkey_registration, passkeys, reauthenticate, recover, recovery_codes, resend,
+    revocations, sessions, settings, signup, token, unenroll_factor, unlink_identity, user_delete, user_read,
+    user_update, verify, verify_factor,
 };
 use crate::edge::Edge;
 use crate::failure::Failure;
@@ -46,12 +47,15 @@ fn table() -> Table {
 fn account() -> Table {
     let open = || Served::to(Gate::Open);
     let user = || Served::to(Gate::User);
+    let callback = open().get(callback::handle).post(callback::handle_form).otherwise(callback::refuse_method);
     Table::default()
         .at(["/health"], open().get(health::handle))
         .at(["/settings"], open().get(settings::handle))
         .at(["/openapi.json"], open().get(openapi::handle))
         .at(["/signup", "/signup/"], open().post(signup::handle))
         .at(["/token"], open().post(token::handle))
+        .at(["/authorize"], open().get(authorize::handle))
+        .at(["/callback", "/callback/"], callback)
         .at(["/otp"], open().post(otp::handle))
         .at(["/magiclink"], open().post(magic_link::handle))
         .at(["/recover"], open().post(recover::handle))
@@ -61,6 +65,8 @@ fn account() -> Table {
         .at(["/verify/confirm.css"], open().get(confirm_page::style))
         .at(["/reauthenticate", "/reauthenticate/"], user().get(reauthenticate::handle))
         .at(["/user", "/user/"], user().get(user_read::handle).put(user_update::handle).delete(user_delete::handle))
+        .at(["/user/identities/authorize"], user().get(link_identity::handle))
+        .at(["/user/identities/{id}"], user().delete(unlink_identity::handle))
         .behind(Gate::User, ["/user/{*rest}"])
         .at(["/logout"], user().post(logout::handle))
         .at(["/sessions"], user().get(sessions::list))
@@ -99,6 +105,8 @@ fn admin() -> Table {
     let admin = || Served::to(Gate::Admin);
     let user = admin().get(admin_users::get).put(admin_users::update).delete(admin_users::delete);
     let factor = admin().put(admin_factors::update).delete(admin_factors::delete);
+    let provider = admin().get(custom_providers::get).put(custom_providers::update).delete(custom_providers::delete);
+    let providers = admin().get(custom_providers::list).post(custom_providers::create);
     let sessions = admin().get(sessions::admin_list).delete(sessions::admin_end_all);
     Table::default()
         .at(["/invite"], admin().post(invite::handle))
@@ -110,6 +118,8 @@ fn admin() -> Table {
         .at(["/admin/users/{id}/passkeys/{passkey}"], admin().delete(passkeys::admin_delete))
         .at(["/admin/users/{id}/sessions"], sessions)
         .at(["/admin/users/{id}/sessions/{session}"], admin().delete(sessions::admin_end_one))
+        .at(["/admin/custom-providers", "/admin/custom-providers/"], providers)
+        .at(["/admin/custom-providers/{identifier}"], provider)
         .at(["/admin/generate_link"], admin().post(generate_link::handle))
         .at(["/admin/audit", "/admin/audit/"], admin().get(audit_log::list))
         .at(["/admin/introspect"], admin().post(introspect::handle))
@@ -158,11 +168,12 @@ struct Served {
     gate: Gate,
     methods: Vec<&'static str>,
     router: MethodRouter<ApiState>,
+    otherwise: Option<MethodRouter<ApiState>>,
 }
 
 impl Served {
     fn to(gate: Gate) -> Self {
-        Self { gate, methods: Vec::new(), router: MethodRouter::new() }
+        Self { gate, methods: Vec::new(), router: MethodRouter::new(), otherwise: None }
     }
 
     fn get<H: Handler<T, ApiState>, T: 'static>(self, handler: H) -> Self {
@@ -185,6 +196,12 @@ impl Served {
         self.with("DELETE", |router| router.delete(handler))
     }
 
+    /// Has `handler` refuse every other method.
+    fn otherwise<H: Handler<T, ApiState>, T: 'static>(mut self, handler: H) -> Self {
+        self.otherwise = Some(any(handler.clone()).head(handler));
+        self
+    }
+
     fn with(
         mut self,
         method: &'static str,
@@ -197,7 +214,10 @@ impl Served {
 
     /// What is served, and for every other method the refusal that names those that are.
     fn or_refused(self) -> MethodRouter<ApiState> {
-        let Self { gate, mut methods, router } = self;
+        let Self { gate, mut methods, router, otherwise } = self;
+        if let Some(otherwise) = otherwise {
+            return otherwise.merge(router);
+        }
         methods.sort_unstable();
         let allow: Arc<str> = methods.join(", ").into();
         let refuse = move |edge: Edge| async move { gate.before(&edge, Failure::MethodNotAllowed(allow)).await };
@@ -223,7 +243,11 @@ mod tests {
         GET /admin/users/{id}, PUT /admin/users/{id}, DELETE /admin/users/{id},
         GET /admin/users/{id}/factors, PUT /admin/users/{id}/factors/{factor}, DELETE /admin/users/{id}/factors/{factor},
         GET /admin/users/{id}/passkeys, DELETE /admin/users/{id}/passkeys/{passkey},
-        POST /admin/generate_link, GET /admin/audit";
+        POST /admin/generate_link, GET /admin/audit,
+        GET /authorize, GET /callback, POST /callback,
+        GET /user/identities/authorize, DELETE /user/identities/{id},
+        GET /admin/custom-providers, POST /admin/custom-providers, GET /admin/custom-providers/{identifier},
+        PUT /admin/custom-providers/{identifier}, DELETE /admin/custom-providers/{identifier}";
 
     #[test]
     fn what_is_served_is_of_the_contract_or_documented() {

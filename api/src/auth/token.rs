@@ -1,21 +1,24 @@
 //! `POST /token`: which grant is asked for (`contract/core.md` §13).
 
 use axum::response::Response;
-use domain::refusal::Refusal;
 
-use crate::auth::{pkce, refresh, sign_in};
+use crate::auth::{id_token, pkce, refresh, sign_in, web3};
 use crate::edge::Edge;
 use crate::failure::Failure;
 
-/// Hands the request to the grant that the query names.
+/// Hands the request to the grant that a form or the query names.
 pub(crate) async fn handle(edge: Edge) -> Result<Response, Failure> {
-    let grant = edge.query.text("grant_type")?;
+    let form = edge.form_if_any()?;
+    let grant = match form.get("grant_type")? {
+        Some(grant) => grant.to_owned(),
+        None => edge.query.text("grant_type")?,
+    };
     match grant.as_str() {
         "password" => sign_in::handle(edge).await,
         "refresh_token" => refresh::handle(edge).await,
         "pkce" => pkce::handle(edge).await,
-        // Not served yet, and no captcha stands in front of it.
-        "id_token" => Err(Refusal::UnsupportedGrantType.into()),
+        "id_token" => id_token::handle(edge).await,
+        "web3" => web3::handle(edge).await,
         _ => Err(sign_in::refuse_grant(&edge).await),
     }
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::edge::Edge;
 use crate::failure::Failure;
+use crate::input::prefetch::is_prefetch;
 use crate::output::confirm_page::ConfirmPage;
 use crate::output::{json, redirect};
 use crate::wire::token;
@@ -74,38 +75,7 @@ struct HalfDone {
     msg: &'static str,
 }
 
-fn is_prefetch(headers: &HeaderMap) -> bool {
-    ["sec-purpose", "purpose", "x-moz", "x-purpose"].iter().any(|name| {
-        let value = headers.get(*name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
-        value.contains("prefetch") || value.contains("prerender") || value == "preview"
-    })
-}
-
 /// Whether a browser says that a page of another site sent the form: what is pressed there confirms nothing here.
 fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none")
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn browsers_that_look_ahead_are_recognised() {
-        for (name, value, ahead) in [
-            ("sec-purpose", "prefetch", true),
-            ("sec-purpose", "prefetch;prerender", true),
-            ("purpose", "Prefetch", true),
-            ("x-moz", "prefetch", true),
-            ("x-purpose", "preview", true),
-            ("sec-fetch-mode", "navigate", false),
-            ("purpose", "read", false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, HeaderValue::from_static(value));
-            assert_eq!(is_prefetch(&headers), ahead, "{name}: {value}");
-        }
-    }
 }

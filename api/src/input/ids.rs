@@ -18,6 +18,8 @@ pub(crate) struct Ids {
     pub(crate) factor: String,
     /// A passkey of that user.
     pub(crate) passkey: String,
+    /// A provider of the project's own.
+    pub(crate) identifier: String,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Ids {

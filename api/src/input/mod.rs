@@ -3,4 +3,5 @@
 pub(crate) mod body;
 pub(crate) mod ids;
 pub(crate) mod object;
+pub(crate) mod prefetch;
 pub(crate) mod query;

@@ -1,6 +1,7 @@
 //! Query strings, read and written as the contract has them: form encoding, the first of several equal names counts, pairs
 //! that cannot be decoded are dropped, and names are sorted when a query is written back (`contract/core.md` §17.2, §15.3).
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use domain::refusal::Refusal;
@@ -49,6 +50,20 @@ impl Query {
             Ok(value) => Ok(value.as_str()),
             Err(Unreadable) => Err(Refusal::UnreadableText),
         })
+    }
+
+    /// The first value of every name that is not in `names`, in their order.
+    ///
+    /// # Errors
+    /// As [`Query::get`], for any of these.
+    pub(crate) fn without(&self, names: &[&str]) -> Result<Vec<(String, String)>, Refusal> {
+        let mut seen: HashSet<&str> = names.iter().copied().collect();
+        let firsts = self.0.iter().filter(|(name, _)| seen.insert(name));
+        let pair = |(name, value): &(String, Result<String, Unreadable>)| match value {
+            Ok(value) => Ok((name.clone(), value.clone())),
+            Err(Unreadable) => Err(Refusal::UnreadableText),
+        };
+        firsts.map(pair).collect()
     }
 
     /// The first value of each name as a text field of a body.
@@ -154,6 +169,17 @@ mod tests {
         assert_eq!(query.get("a"), Err(Refusal::UnreadableText));
         assert_eq!(query.get("b"), Err(Refusal::UnreadableText));
         assert_eq!(query.get("c"), Ok(Some("fine")));
+    }
+
+    #[test]
+    fn what_is_left_has_one_value_a_name() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let query = Query::parse("prompt=none&provider=x&prompt=login&hd=a.co&Provider=y&empty");
+        let left = [pair("prompt", "none"), pair("hd", "a.co"), pair("Provider", "y"), pair("empty", "")];
+        assert_eq!(query.without(&["provider", "scopes"]).unwrap(), left);
+        let query = Query::parse("a=%ff&b=1");
+        assert_eq!(query.without(&[]), Err(Refusal::UnreadableText));
+        assert_eq!(query.without(&["a"]).unwrap(), [pair("b", "1")]);
     }
 
     #[test]

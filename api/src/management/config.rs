@@ -8,8 +8,8 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::management::answer;
 use crate::management::operator::{Operator, refused};
+use crate::management::{answer, redirects};
 
 /// `GET`: the whole object.
 pub(super) async fn get(operator: Operator) -> Result<Response, Failure> {
@@ -17,11 +17,14 @@ pub(super) async fn get(operator: Operator) -> Result<Response, Failure> {
     answer(StatusCode::OK, &config)
 }
 
-/// `PATCH`: the named fields change; the answer is the whole object again.
+/// `PATCH`: the named fields change; the answer is the whole object again. A header says so where browsers may now be sent
+/// to places that are unsafe.
 pub(super) async fn patch(operator: Operator) -> Result<Response, Failure> {
     let patch = operator.object()?.into_map();
     let config = operator.management()?.patch_config(&operator.project()?, &patch).await.map_err(refused)?;
-    answer(StatusCode::OK, &config)
+    let mut response = answer(StatusCode::OK, &config)?;
+    redirects::hint(&operator, &mut response).await?;
+    Ok(response)
 }
 
 #[derive(Serialize)]

@@ -6,7 +6,10 @@ mod config;
 mod dead_letters;
 mod operator;
 mod projects;
+mod providers;
+mod redirects;
 mod signing_keys;
+mod third_party;
 
 use axum::Router;
 use axum::response::Response;
@@ -28,6 +31,11 @@ pub(crate) fn routes() -> Router<ApiState> {
         .route("/restore", post(projects::resume))
         .route("/config/auth", get(config::get).patch(config::patch))
         .route("/config/auth/history", get(config::history))
+        .route("/config/auth/providers", get(providers::list))
+        .route("/config/auth/providers/{provider}/test", post(providers::test))
+        .route("/config/auth/redirects", get(redirects::list))
+        .route("/config/auth/third-party-auth", get(third_party::list).post(third_party::create))
+        .route("/config/auth/third-party-auth/{id}", get(third_party::get).delete(third_party::delete))
         .route("/config/auth/signing-keys", get(signing_keys::list).post(signing_keys::create))
         .route("/config/auth/signing-keys/legacy", get(signing_keys::legacy).post(signing_keys::import_legacy))
         .route(

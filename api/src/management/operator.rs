@@ -31,6 +31,7 @@ pub(super) struct Operator {
 struct PathTexts {
     r#ref: String,
     id: String,
+    provider: String,
 }
 
 impl Operator {
@@ -49,6 +50,11 @@ impl Operator {
     pub(super) fn id(&self) -> Result<Uuid, Failure> {
         let text = self.path.as_ref().map(|path| path.id.as_str()).unwrap_or_default();
         text.parse().map_err(|_| message(StatusCode::BAD_REQUEST, "the id must be a UUID"))
+    }
+
+    /// The provider the path names.
+    pub(super) fn provider(&self) -> &str {
+        self.path.as_ref().map(|path| path.provider.as_str()).unwrap_or_default()
     }
 
     /// The fields of the body; an empty one counts as an empty object.

@@ -2,5 +2,6 @@
 
 pub(crate) mod confirm_page;
 pub(crate) mod json;
+pub(crate) mod landing;
 pub(crate) mod pages;
 pub(crate) mod redirect;

@@ -1,4 +1,4 @@
-//! Redirects of a followed link (`contract/core.md` §15.3): how tokens, codes, messages and refusals travel in a URL.
+//! Redirects, and where a followed link leads (`contract/core.md` §15.3): how tokens, codes, messages and refusals travel in a URL.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -11,15 +11,28 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderV
 use crate::failure::Failure;
 use crate::input::query::Query;
 
-/// 303 to `location` with a page for clients that do not follow. The page does not repeat the URL: it may hold tokens.
+/// 303 to `location`.
 ///
 /// # Errors
 /// Fails where `location` cannot stand in a header.
 pub(crate) fn see_other(location: &str) -> Result<Response, Failure> {
+    redirect(StatusCode::SEE_OTHER, location)
+}
+
+/// 302 to `location`.
+///
+/// # Errors
+/// As [`see_other`].
+pub(crate) fn found(location: &str) -> Result<Response, Failure> {
+    redirect(StatusCode::FOUND, location)
+}
+
+/// A redirect with a page for clients that do not follow. The page does not repeat the URL: it may hold tokens.
+fn redirect(status: StatusCode, location: &str) -> Result<Response, Failure> {
     let location = HeaderValue::try_from(ascii(location)).map_err(Failure::fault)?;
     let mut response =
-        Response::new(Body::from("<!doctype html><title>See other</title><p>The page is elsewhere.</p>\n"));
-    *response.status_mut() = StatusCode::SEE_OTHER;
+        Response::new(Body::from("<!doctype html><title>Elsewhere</title><p>The page is elsewhere.</p>\n"));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(LOCATION, location);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -80,7 +93,8 @@ fn refused(target: &str, refusal: &Refusal, pkce: bool) -> String {
     target.text()
 }
 
-fn error_of(status: u16) -> Option<&'static str> {
+/// The word of RFC 6749 §4.1.2.1 that goes with a status.
+pub(super) fn error_of(status: u16) -> Option<&'static str> {
     match status {
         400 => Some("invalid_request"),
         401 => Some("unauthorized_client"),
@@ -106,7 +120,7 @@ fn session_fragment(session: &IssuedSession, kind: &str) -> Query {
 }
 
 /// A redirect target in its parts. Custom schemes are targets too, so it is split as text and never normalised.
-struct Target<'a> {
+pub(super) struct Target<'a> {
     base: &'a str,
     query: Option<Query>,
     raw_query: Option<&'a str>,
@@ -114,7 +128,8 @@ struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    fn of(text: &'a str) -> Self {
+    /// Takes `text` apart.
+    pub(super) fn of(text: &'a str) -> Self {
         let (rest, fragment) = match text.split_once('#') {
             Some((rest, fragment)) => (rest, Some(fragment.to_owned())),
             None => (text, None),
@@ -127,19 +142,21 @@ impl<'a> Target<'a> {
     }
 
     /// Replaces the fragment. Its percent signs are escaped once more, as clients of the contract expect.
-    fn with_fragment(mut self, fragment: &Query) -> Self {
+    pub(super) fn with_fragment(mut self, fragment: &Query) -> Self {
         self.fragment = Some(fragment.encode().replace('%', "%25"));
         self
     }
 
-    fn with_query(mut self, name: &str, value: &str) -> Self {
+    /// Puts `value` in the place of every value of `name`, and sorts the query.
+    pub(super) fn with_query(mut self, name: &str, value: &str) -> Self {
         let mut query = self.query.take().unwrap_or_else(|| Query::parse(self.raw_query.unwrap_or_default()));
         query.set(name, value);
         self.query = Some(query);
         self
     }
 
-    fn text(self) -> String {
+    /// The whole of it.
+    pub(super) fn text(self) -> String {
         let mut text = self.base.to_owned();
         if let Some(query) = self.query.map(|query| query.encode()).or(self.raw_query.map(str::to_owned)) {
             text.push('?');

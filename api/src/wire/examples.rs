@@ -77,6 +77,7 @@ pub(crate) fn issued_session() -> IssuedSession {
         user: user(),
         session: session(),
         weak_password: None,
+        provider_tokens: None,
         rotation: None,
     }
 }

@@ -21,6 +21,10 @@ struct Tokens<'a> {
     user: User<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     weak_password: Option<Option<Weakness<'a>>>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    provider_token: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    provider_refresh_token: &'a str,
 }
 
 #[derive(Serialize)]
@@ -70,6 +74,7 @@ fn answer_with(issued: &IssuedSession, user: User<'_>) -> Result<Response, Failu
 }
 
 fn body(issued: &IssuedSession, user: User<'_>) -> Result<Response, Failure> {
+    let provider = issued.provider_tokens.as_ref();
     let tokens = Tokens {
         access_token: issued.access_token.expose(),
         token_type: "bearer",
@@ -78,6 +83,8 @@ fn body(issued: &IssuedSession, user: User<'_>) -> Result<Response, Failure> {
         refresh_token: issued.refresh_token.expose(),
         user,
         weak_password: issued.weak_password.as_ref().map(|weak| weak.as_ref().map(Weakness::of)),
+        provider_token: provider.map(|tokens| tokens.access_token.expose().as_str()).unwrap_or_default(),
+        provider_refresh_token: provider.map(|tokens| tokens.refresh_token.expose().as_str()).unwrap_or_default(),
     };
     json::answer(StatusCode::OK, &tokens)
 }
@@ -100,7 +107,9 @@ fn headers(issued: &IssuedSession) -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
+    use domain::provider::ProviderTokens;
     use domain::refusal::WeakReason;
+    use domain::secret::Secret;
     use domain::tokens::Rotation;
     use http_body_util::BodyExt;
 
@@ -120,6 +129,21 @@ mod tests {
         let weak = WeakPassword { message: "too short".to_owned(), reasons: vec![WeakReason::Length] };
         let told = shown(&with(Some(Some(weak)))).await;
         assert_eq!(told["weak_password"], serde_json::json!({"message": "too short", "reasons": ["length"]}));
+    }
+
+    #[tokio::test]
+    async fn the_tokens_of_a_provider_are_shown_where_there_are_any() {
+        let with = |access: &str, refresh: &str| {
+            let [access_token, refresh_token] = [access, refresh].map(|token| Secret::new(token.to_owned()));
+            let provider_tokens = Some(ProviderTokens { access_token, refresh_token });
+            IssuedSession { provider_tokens, ..examples::issued_session() }
+        };
+        let both = shown(&with("at", "rt")).await;
+        assert_eq!((&both["provider_token"], &both["provider_refresh_token"]), (&"at".into(), &"rt".into()));
+        for issued in [with("", ""), examples::issued_session()] {
+            let none = shown(&issued).await;
+            assert!(none.get("provider_token").is_none() && none.get("provider_refresh_token").is_none());
+        }
     }
 
     #[tokio::test]

@@ -64,8 +64,10 @@ async fn a_form_is_no_json() {
         let answer = edge.ask("POST", path, &form, "email=a%40example.com&password=x").await;
         assert_eq!(answer.refusal(), (400, "bad_json".to_owned()), "{path}");
     }
-    // The grant stands in the query only.
+    // The grant alone may stand in it.
     let answer = edge.ask("POST", "/token", &form, "grant_type=password").await;
+    assert_eq!(answer.refusal(), (400, "bad_json".to_owned()));
+    let answer = edge.ask("POST", "/token", &form, "grant=password").await;
     assert_eq!(answer.json()["msg"], "unsupported_grant_type");
 }
 

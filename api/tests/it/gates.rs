@@ -38,6 +38,12 @@ async fn paths_and_methods_are_told_only_to_a_good_token() {
         ("GET", "/admin/users/abc/factors/def", 405),
         ("POST", "/admin/users/abc/factors/def/", 405),
         ("GET", "/admin/users/abc/passkeys/def", 405),
+        ("POST", "/user/identities/authorize", 405),
+        ("GET", "/user/identities/abc", 405),
+        ("GET", "/user/identities", 404),
+        ("PUT", "/admin/custom-providers", 405),
+        ("PATCH", "/admin/custom-providers/custom:x", 405),
+        ("GET", "/admin/custom-providers/custom:x/y", 404),
         ("PUT", "/admin/revocations", 405),
         ("HEAD", "/admin/revocations", 405),
     ] {

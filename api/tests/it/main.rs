@@ -9,6 +9,8 @@ mod bodies;
 #[cfg(test)]
 mod confirm_page;
 #[cfg(test)]
+mod custom_providers;
+#[cfg(test)]
 mod deadlines;
 #[cfg(test)]
 #[path = "../../src/wire/examples.rs"]
@@ -22,6 +24,8 @@ mod mail;
 #[cfg(test)]
 mod management;
 #[cfg(test)]
+mod management_sign_ins;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod openapi;
@@ -31,6 +35,8 @@ mod operator;
 mod passkeys;
 #[cfg(test)]
 mod projects;
+#[cfg(test)]
+mod providers;
 #[cfg(test)]
 mod recovery_codes;
 #[cfg(test)]

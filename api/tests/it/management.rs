@@ -13,13 +13,13 @@ use testkit::{Answer, Ask, SeededEntropy, TestApp};
 const TOKEN: &str = "sbp_0123456789abcdef0123456789abcdef01234567";
 
 /// A gateway with an operator.
-struct Gateway {
-    app: TestApp,
+pub(crate) struct Gateway {
+    pub(crate) app: TestApp,
     router: Router,
 }
 
 impl Gateway {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let app = TestApp::sqlite().await;
         assert!(app.management.set_operator_token(&Secret::new(TOKEN.to_owned())).await.unwrap());
         let router = api::combined_router(ApiState::new(Parts {
@@ -34,19 +34,19 @@ impl Gateway {
         Self { app, router }
     }
 
-    fn ask(&self, method: Method, path: &str) -> Ask {
+    pub(crate) fn ask(&self, method: Method, path: &str) -> Ask {
         Ask::new(self.router.clone(), method, path)
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path).bearer(TOKEN).send().await
     }
 
-    async fn send(&self, method: Method, path: &str, body: Value) -> Answer {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Value) -> Answer {
         self.ask(method, path).bearer(TOKEN).json(&body).send().await
     }
 
-    async fn create(&self, body: Value) -> Value {
+    pub(crate) async fn create(&self, body: Value) -> Value {
         self.send(Method::POST, "/v1/projects", body).await.expect(201).json()
     }
 }

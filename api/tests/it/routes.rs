@@ -25,6 +25,7 @@ async fn unknown_paths_answer_plain_text() {
         ("GET", "/"),
         ("GET", ""),
         ("POST", "/token/"),
+        ("GET", "/authorize/"),
         ("POST", "/logout/"),
         ("GET", "/settings/"),
         ("POST", "/otp/"),
@@ -45,6 +46,8 @@ async fn unknown_paths_answer_plain_text() {
 async fn wrong_methods_name_the_right_ones() {
     let edge = edge();
     for (method, path, allow) in [
+        ("HEAD", "/authorize", "GET"),
+        ("POST", "/authorize", "GET"),
         ("GET", "/signup", "POST"),
         ("GET", "/signup/", "POST"),
         ("GET", "/token", "POST"),

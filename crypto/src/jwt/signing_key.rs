@@ -134,6 +134,7 @@ const INVALID_EC: KeyError = KeyError("must have numbers that belong together on
 const INVALID_OKP: KeyError = KeyError("must have numbers that belong together on Ed25519");
 
 const RSA_EXPONENT: &[u8] = &[1, 0, 1];
+const RSA_BITS: usize = 2048;
 const RSA_NAMES: [&str; 8] = ["n", "e", "d", "p", "q", "dp", "dq", "qi"];
 const RSA_PUBLIC: usize = 2;
 
@@ -156,7 +157,8 @@ fn read_rsa(kid: &str, members: &Members<'_>) -> Result<SigningKey, KeyError> {
     }
     let [n, e, d, p, q, dp, dq, qi] = &numbers;
     let public = RsaPublicKeyComponents { n, e };
-    let valid = public.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).is_ok();
+    // The library reads shorter ones, and fails with their first signature.
+    let valid = bits(n) >= RSA_BITS && public.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).is_ok();
     if !valid || e.as_slice() != RSA_EXPONENT || members.has("oth") {
         return Err(INVALID_RSA);
     }
@@ -172,6 +174,13 @@ fn read_rsa(kid: &str, members: &Members<'_>) -> Result<SigningKey, KeyError> {
     let (public, secret) = named.split_at_checked(RSA_PUBLIC).ok_or(INVALID_RSA)?;
     let secret = if is_private { secret } else { &[] };
     Ok(SigningKey::new(kid, Algorithm::RS256, private, verifier, public, secret))
+}
+
+/// The length of a number, big-endian, without its leading zeros.
+fn bits(number: &[u8]) -> usize {
+    let zeros = number.iter().take_while(|&&byte| byte == 0).count();
+    let first = number.get(zeros).map_or(0, |byte| byte.leading_zeros() as usize);
+    (number.len() - zeros) * 8 - first
 }
 
 fn read_p256(kid: &str, members: &Members<'_>) -> Result<SigningKey, KeyError> {

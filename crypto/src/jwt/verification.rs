@@ -59,7 +59,7 @@ impl Header {
     }
 }
 
-fn object(segment: &str) -> Option<Map<String, Value>> {
+pub(super) fn object(segment: &str) -> Option<Map<String, Value>> {
     serde_json::from_slice(&from_base64url(segment)?).ok()
 }
 

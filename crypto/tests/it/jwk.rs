@@ -1,5 +1,7 @@
 //! Reading, generating and publishing keys.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crypto::jwt::{Algorithm, KeySet, KeyUse, SigningKey};
 use domain::secret::Secret;
 use domain::time::Timestamp;
@@ -184,8 +186,13 @@ fn a_point_off_the_curve_is_refused() {
 fn weak_rsa_keys_are_refused() {
     assert!(is_refused(&with(rsa_jwk(), "e", json!("Aw"))));
     assert!(is_refused(&with(rsa_jwk(), "oth", json!([]))));
-    let short = "1".repeat(171);
-    assert!(is_refused(&json!({ "kty": "RSA", "kid": "short", "n": short, "e": "AQAB" })));
+    let public = |n: &[u8]| json!({ "kty": "RSA", "kid": "short", "n": URL_SAFE_NO_PAD.encode(n), "e": "AQAB" });
+    assert!(SigningKey::from_jwk(&public(&[0xc1; 256])).is_ok());
+    let (short, padded) = ([0xc1; 128], [[0; 128], [0xc1; 128]].concat());
+    let one_bit_less = [&[0x41][..], &[0xc1; 255]].concat();
+    for n in [&short[..], &padded, &one_bit_less] {
+        assert!(is_refused(&public(n)));
+    }
 }
 
 #[test]

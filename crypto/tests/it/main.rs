@@ -7,6 +7,7 @@
 )]
 
 mod api_key;
+mod foreign_keys;
 mod jwk;
 mod key_set;
 mod password;

@@ -1,7 +1,7 @@
 //! Sealing and the uses of a project's key.
 
 use crypto::project_key::ProjectKey;
-use crypto::seal::{InvalidMasterKey, MasterKey, OpenError};
+use crypto::seal::{InvalidMasterKey, MasterKey, OpenError, is_sealed};
 use domain::ids::SessionId;
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -18,6 +18,16 @@ fn what_is_sealed_opens_for_its_purpose_and_key_alone() {
     assert_eq!(master().open("jwt secret of a", &sealed), Ok(b"plain".to_vec()));
     assert_eq!(master().open("jwt secret of b", &sealed), Err(OpenError));
     assert_eq!(MasterKey::generate(&Repeatable::seeded(8)).open("jwt secret of a", &sealed), Err(OpenError));
+}
+
+#[test]
+fn sealed_texts_are_told_from_others() {
+    let sealed = master().seal("p", b"", &Repeatable::seeded(1));
+    assert!(is_sealed(&sealed));
+    let cut = sealed.get(..sealed.len() - 4).unwrap();
+    for text in ["", "v1.", "v1.c2VjcmV0", "plain", &format!("{sealed} "), cut] {
+        assert!(!is_sealed(text), "{text}");
+    }
 }
 
 #[test]
@@ -84,6 +94,18 @@ fn every_session_has_its_own_key() {
     assert_ne!(key.session_key(a), ProjectKey::new([2; 32]).session_key(a));
     let hex: String = key.session_key(a).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex, "0e268e530da7eeeb30bf33904f3d616e600db7144b99b8d7fd9295b43bdf9df5");
+}
+
+#[test]
+fn what_belongs_to_a_state_is_known_to_the_project_alone() {
+    let (key, other) = (ProjectKey::new([1; 32]), ProjectKey::new([2; 32]));
+    let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    assert_eq!(key.state_secret("row", &a), key.state_secret("row", &a));
+    for differs in [key.state_secret("row", &b), key.state_secret("nonce", &a), other.state_secret("row", &a)] {
+        assert_ne!(key.state_secret("row", &a), differs);
+    }
+    let hex: String = key.state_secret("row", &a).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, "6bda75eef14fa79df7cca3e61f3cd8663320200195d303146218c48c1a9acc36");
 }
 
 proptest! {

@@ -71,7 +71,7 @@ pub enum Lock {
     Between(i64, i64),
     /// A comma list that holds at least these words.
     Holds(&'static [&'static str]),
-    /// A comma list of redirect targets without `*`, `[`, `{` and `\`.
+    /// A comma list of redirect targets without `*`, `[`, `{` and `\`, but for the brackets of an IPv6 host.
     NoWildcards,
     /// A comma list of origins without `*`.
     NoWildcardOrigin,

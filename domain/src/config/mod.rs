@@ -9,6 +9,7 @@ pub mod format;
 mod limits;
 pub mod mail;
 pub mod policy;
+mod providers;
 mod services;
 pub mod validate;
 
@@ -19,5 +20,6 @@ pub use fields::{FIELDS, field};
 pub use limits::{AttemptLimit, RateLimits};
 pub use mail::MailTemplates;
 pub use policy::{CorsOrigins, PkceRequired, Policy, SmsSettings, SmtpSettings};
+pub use providers::OauthSettings;
 pub use services::{CaptchaProvider, CaptchaSettings, SmsProvider};
 pub use validate::{Problem, describe, unknown_keys, validate_patch};

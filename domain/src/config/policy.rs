@@ -8,10 +8,11 @@ use url::Url;
 
 use crate::config::explicit::{Defaults, Explicit, default_value};
 use crate::config::factors::{MfaSettings, WebauthnSettings, step_up};
-use crate::config::fields::{FIELDS, field};
+use crate::config::fields::field;
 use crate::config::format::{list, test_otps};
 use crate::config::limits::RateLimits;
 use crate::config::mail::{MailTemplates, notices};
+use crate::config::providers::OauthSettings;
 use crate::config::services::{CaptchaSettings, SmsProvider, hooks};
 use crate::hook::{Point, Target};
 use crate::password::PasswordRules;
@@ -56,8 +57,8 @@ pub struct Policy {
     pub external_phone_enabled: bool,
     /// Accounts without either.
     pub external_anonymous_users_enabled: bool,
-    /// Enabled social providers by the name the settings use.
-    pub providers: BTreeSet<&'static str>,
+    /// Sign-ins at providers and with wallets.
+    pub oauth: OauthSettings,
     /// Addresses count as proven at once.
     pub mailer_autoconfirm: bool,
     /// Numbers count as proven at once.
@@ -257,7 +258,7 @@ impl Policy {
                 .collect(),
             external_phone_enabled: read.on("external_phone_enabled"),
             external_anonymous_users_enabled: read.on("external_anonymous_users_enabled"),
-            providers: read.providers(),
+            oauth: OauthSettings::read(&read),
             mailer_autoconfirm: read.on("mailer_autoconfirm"),
             sms_autoconfirm: read.on("sms_autoconfirm"),
             mailer_otp_exp,
@@ -417,6 +418,16 @@ impl Reader<'_> {
         self.get(name, |value| value.as_str().map(str::to_owned)).unwrap_or_default()
     }
 
+    /// As [`Self::on`], off where there is no such field.
+    pub(crate) fn on_if_any(&self, name: &str) -> bool {
+        field(name).is_some() && self.on(name)
+    }
+
+    /// As [`Self::text`], empty where there is no such field.
+    pub(crate) fn text_if_any(&self, name: &str) -> String {
+        field(name).map(|_| self.text(name)).unwrap_or_default()
+    }
+
     fn some_text(&self, name: &str) -> Option<String> {
         Some(self.text(name)).filter(|text| !text.is_empty())
     }
@@ -427,13 +438,6 @@ impl Reader<'_> {
 
     fn seconds(&self, name: &str) -> Option<TimeDelta> {
         Some(self.int(name)).filter(|seconds| *seconds > 0).and_then(TimeDelta::try_seconds)
-    }
-
-    fn providers(&self) -> BTreeSet<&'static str> {
-        let social = |name: &'static str| name.strip_prefix("external_")?.strip_suffix("_enabled");
-        let own = ["email", "email_magic_link", "phone", "anonymous_users"];
-        let name = |name: &'static str| social(name).filter(|_| self.on(name)).filter(|name| !own.contains(name));
-        FIELDS.iter().filter_map(|field| name(field.name)).collect()
     }
 
     fn smtp(&self, site_url: &str) -> Option<SmtpSettings> {

@@ -9,6 +9,7 @@ use crate::config::field::{Field, Kind, Literal, Lock};
 use crate::config::fields::{FIELDS, field};
 use crate::config::format::{list, shown};
 use crate::config::mail::link_bodies;
+use crate::redirect::has_wildcard;
 
 /// Why a field is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -256,7 +257,7 @@ fn lock_demand(lock: Lock, value: &Value) -> Option<String> {
             format!("must hold at least {}", words.join(", ")),
         ),
         Lock::NoWildcards => {
-            let entry = text.split(',').position(|entry| entry.contains(['*', '[', '{', '\\']));
+            let entry = text.split(',').position(has_wildcard);
             let place = entry.map_or(0, |place| place + 1);
             (entry.is_none(), format!("entry {place}: wildcards are not allowed"))
         }

@@ -133,6 +133,13 @@ impl Candidate {
         }
     }
 
+    /// The target without its fragment, its scheme as it was given.
+    pub(super) fn as_spelled(&self) -> String {
+        let rest = self.without_fragment();
+        let rest = rest.strip_prefix(&self.scheme).unwrap_or(&rest);
+        format!("{}{rest}", self.spelled_scheme)
+    }
+
     /// The target without its port, where it is `http` to a literal loopback address with one.
     pub(super) fn without_loopback_port(&self) -> Option<String> {
         let literal = match self.host.as_str() {

@@ -1,10 +1,48 @@
 //! Everything a project may refuse: one closed table of error code, status and message (`contract/core.md` §2.3).
 //! A refusal is an expected outcome and a value; a fault (a database that is away, a bug) is not in this table.
 
+/// One table: the enum of its rows, and what a client is told for each.
+macro_rules! refusals {
+    (
+        $(#[$about:meta])*
+        $table:ident:
+        $(
+            $(#[$doc:meta])*
+            $name:ident $( ( $($arg:ident : $ty:ty),+ ) )? => $status:expr, $code:literal $message:expr;
+        )+
+        $( + $other:ident($rows:ty); )?
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum $table {
+            $( $(#[$doc])* #[doc = concat!("`", stringify!($status), "` `", $code, "`")] $name $( ( $($ty),+ ) )?, )+
+            $( #[doc = "A row of the table beside this one."] $other($rows), )?
+        }
+
+        impl $table {
+            /// What the client is told.
+            pub fn wire(&self) -> Wire {
+                match self {
+                    $( Self::$name $( ( $($arg),+ ) )? => Wire { status: $status, code: $code, message: Cow::from($message) }, )+
+                    $( Self::$other(row) => row.wire(), )?
+                }
+            }
+        }
+
+        $( impl From<$rows> for $table {
+            fn from(row: $rows) -> Self {
+                Self::$other(row)
+            }
+        } )?
+    };
+}
+
 mod parts;
+mod providers;
 mod table;
 
 pub use parts::{DatabaseError, WeakPassword, WeakReason, Wire};
+pub use providers::ProviderRefusal;
 pub use table::Refusal;
 
 use crate::time::Timestamp;
@@ -17,6 +55,8 @@ impl Refusal {
             | Self::OverEmailAttemptLimit(wait)
             | Self::OverSmsAttemptLimit(wait)
             | Self::RecoveryCodesLocked(wait) => Some(*wait),
+            // As long as nobody asks a provider that failed too often.
+            Self::Provider(ProviderRefusal::Unavailable(_)) => Some(30),
             _ => None,
         }
     }

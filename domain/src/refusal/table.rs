@@ -1,33 +1,13 @@
-//! The table: one row for each refusal, by the endpoint that gives it.
+//! The table: one row for each refusal, by the endpoint that gives it. What concerns providers and wallets has a table beside it.
 
 use std::borrow::Cow;
 
-use super::{DatabaseError, WeakPassword, Wire};
+use super::{DatabaseError, ProviderRefusal, WeakPassword, Wire};
 use crate::ids::ChallengeId;
 
-macro_rules! refusals {
-    ($(
-        $(#[$doc:meta])*
-        $name:ident $( ( $($arg:ident : $ty:ty),+ ) )? => $status:expr, $code:literal $message:expr;
-    )+) => {
-        /// A refusal. The variants are the whole table.
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum Refusal {
-            $( $(#[$doc])* #[doc = concat!("`", stringify!($status), "` `", $code, "`")] $name $( ( $($ty),+ ) )?, )+
-        }
-
-        impl Refusal {
-            /// What the client is told.
-            pub fn wire(&self) -> Wire {
-                match self {
-                    $( Self::$name $( ( $($arg),+ ) )? => Wire { status: $status, code: $code, message: Cow::from($message) }, )+
-                }
-            }
-        }
-    };
-}
-
 refusals! {
+    /// A refusal. The variants, with those of [`ProviderRefusal`], are the whole table.
+    Refusal:
     // transport
     /// The body is not the JSON object that is wanted; holds the parser's words.
     BadJson(detail: String) => 400, "bad_json" format!("Could not parse request body as JSON: {detail}");
@@ -554,6 +534,9 @@ refusals! {
     // discovery
     /// The OAuth server is off.
     OauthServerDisabled => 404, "feature_disabled" "OAuth server is disabled";
+
+    // sign-ins at others
+    + Provider(ProviderRefusal);
 }
 
 /// One list item a line.

@@ -21,7 +21,7 @@ fn a_fresh_project_lives_by_the_defaults_of_process_and_profile() {
     assert_eq!(policy.smtp, None);
     assert_eq!(policy.sms.provider, None);
     assert_eq!(policy.session_limits, domain::session::SessionLimits::default());
-    assert!(policy.providers.is_empty());
+    assert!(policy.oauth.providers.is_empty());
     assert!(policy.notices.iter().eq(["recovery_code_used"].iter()));
     assert_eq!(policy.cors_origins, CorsOrigins::Any);
     assert_eq!(policy.pkce_required, PkceRequired::Off);
@@ -108,7 +108,10 @@ fn providers_and_notices_are_collected_by_name() {
         "mailer_notifications_password_changed_enabled": true,
         "mailer_notifications_recovery_code_used_enabled": false
     }));
-    assert_eq!(policy.providers.iter().copied().collect::<Vec<_>>(), ["github", "linkedin_oidc"]);
+    assert_eq!(
+        policy.oauth.providers.keys().map(|provider| provider.name()).collect::<Vec<_>>(),
+        ["github", "linkedin_oidc"]
+    );
     assert_eq!(policy.notices.iter().copied().collect::<Vec<_>>(), ["password_changed"]);
 }
 

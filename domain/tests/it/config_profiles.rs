@@ -98,7 +98,10 @@ fn bounds_of_lists() {
         "security profile shield: uri_allow_list entry 2: wildcards are not allowed (OAU-04), \
          got \"https://a.example/cb,https://b.example/*\""
     );
-    assert!(judged(json!({"uri_allow_list": "https://a.example/cb?x=1"})).is_ok());
+    assert!(judged(json!({"uri_allow_list": "https://a.example/cb?x=1,http://[::1]/cb"})).is_ok());
+    for list in ["http://[::1]/*", "http://[a-z]/cb", "http://[::1]/[a]", "http://[::1"] {
+        assert!(judged(json!({"uri_allow_list": list})).is_err(), "{list}");
+    }
     assert!(judged(json!({"security_cors_allowed_origins": "*"})).is_err());
     assert!(judged(json!({"security_cors_allowed_origins": "derived,https://b.example"})).is_ok());
     assert!(judged(json!({"security_step_up_operations": "password_change,email_change"})).is_err());

@@ -5,8 +5,11 @@ mod config;
 mod error;
 mod mail;
 mod projects;
+mod providers;
+mod redirects;
 mod routes;
 mod signing_keys;
+mod third_party;
 
 use std::sync::Arc;
 
@@ -18,6 +21,7 @@ use domain::entropy::Entropy;
 use domain::ids::{ProjectId, ProjectRef};
 use domain::secret::Secret;
 use domain::time::{Clock, Timestamp};
+use outbound::providers::ProviderTransport;
 use storage::ControlStore;
 use storage::control::Bundle;
 
@@ -27,8 +31,11 @@ pub use config::ConfigVersionView;
 pub use error::{Error, Result};
 pub use mail::{DeadLetterView, OutboxView};
 pub use projects::{CreateProject, CreatedProject, ProjectView};
+pub use providers::{CheckView, ProviderTest, ProviderView};
+pub use redirects::RedirectView;
 pub use routes::Routes;
 pub use signing_keys::{NewSigningKeyRequest, SigningKeyView};
+pub use third_party::NewThirdParty;
 
 use self::routes::Question;
 use crate::databases::Databases;
@@ -57,6 +64,8 @@ pub struct Management {
     pub databases: Databases,
     /// Which project a request is for that does not say so itself.
     pub routes: Routes,
+    /// Asks issuers and providers.
+    pub providers: Arc<dyn ProviderTransport>,
 }
 
 /// How the outside reaches a project.

@@ -116,6 +116,7 @@ impl Management {
             signing_keys,
             api_keys: api_keys.into(),
             secrets,
+            third_party: Vec::new(),
         };
         self.control.projects().create(&bundle, now).await.map_err(|error| match error {
             storage::StoreError::Conflict => Error::Conflict(format!("project {} exists already", project.project_ref)),

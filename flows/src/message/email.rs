@@ -230,6 +230,10 @@ fn flow_state(
         provider_type: provider_type.to_owned(),
         authentication_method: authentication_method.to_owned(),
         referrer: None,
+        invite_token: None,
+        linking_target: None,
+        linking_session: None,
+        email_optional: false,
         now: ctx.now,
     }
 }

@@ -26,6 +26,7 @@ use crate::new_user::Account;
 use pace::Pace;
 
 /// A message that is ready for one user.
+#[derive(Clone)]
 pub(crate) struct Prepared {
     pace: Option<Pace>,
     promise: PromiseMessage,

@@ -29,9 +29,12 @@ const TRIES: usize = 8;
 
 /// Changes the bearer's own account.
 pub async fn user_update(ctx: &Context, request: Request) -> Result<User> {
-    let authenticated = authenticate::user(ctx, &request.bearer).await?;
+    let authenticated = authenticate::person(ctx, &request.bearer).await?;
     limits::per_address(ctx, Limited::UserUpdate).await?;
     let user = &authenticated.user;
+    if request.changes_more_than_data() {
+        authenticated.must_be_own()?;
+    }
     let wanted = contacts(&request, user, ctx.policy())?;
     let audience = bearer::request_audience(ctx.caller.audience.as_deref(), &authenticated.claims, ctx.policy());
     if let Some(password) = &request.password {

@@ -1,7 +1,6 @@
 //! A link proves: its token, as it stands there.
 
 use async_trait::async_trait;
-use crypto::otp::PKCE_PREFIX;
 use domain::refusal::Refusal;
 use domain::secret::Secret;
 use domain::user::User;
@@ -14,9 +13,6 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::one_time;
 use crate::settle::{Given, Gives, Proving, Step};
-
-/// Length of a link token in rows that an adopted reference server wrote: SHA-224 in hex, stored as it travels.
-const REFERENCE_LENGTH: usize = 56;
 
 /// Consumes the token of a link.
 pub(super) struct ByLink {
@@ -69,19 +65,7 @@ pub(super) async fn resolve(ctx: &Context, kind: Kind, token: &Secret<String>) -
 }
 
 async fn find(ctx: &Context, tx: &mut Tx, kind: Kind, token: &Secret<String>) -> Result<OneTimeToken> {
-    let kinds = tokens_of(kind);
-    let hash = one_time::stored(ctx, token.expose());
-    if let Some(found) = tx.one_time_tokens().find_by_hash(&hash, kinds).await? {
-        return Ok(found);
-    }
-    // What we store is longer: no hash of ours, taken from a stolen database, is ever looked up as it is.
-    let bare = token.expose().strip_prefix(PKCE_PREFIX).unwrap_or(token.expose());
-    if bare.len() == REFERENCE_LENGTH
-        && let Some(found) = tx.one_time_tokens().find_by_hash(token.expose(), kinds).await?
-    {
-        return Ok(found);
-    }
-    Err(Refusal::LinkExpired.into())
+    Ok(one_time::find(ctx, tx, token, tokens_of(kind)).await?.ok_or(Refusal::LinkExpired)?)
 }
 
 fn check(ctx: &Context, kind: Kind, user: &User, token: &OneTimeToken) -> Result<()> {

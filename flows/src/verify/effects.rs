@@ -1,16 +1,18 @@
 //! What a proof does to the account (`contract/core.md` §15.4, §15.5).
 
+use domain::account::{Proves, is_proven, unproven, with_providers};
 use domain::contact::Contact;
 use domain::ids::{IdentityId, SessionId};
 use domain::refusal::Refusal;
 use domain::secret::Secret;
 use domain::time::Timestamp;
 use domain::user::{Metadata, User};
-use domain::verify::{Kind, completes_email_change, unproven};
+use domain::verify::{Kind, completes_email_change};
 use serde_json::json;
 use storage::{Locked, TokenKind, Tx, UserChanges};
 
 use super::METHOD;
+use crate::account::clean_up;
 use crate::context::Context;
 use crate::error::Result;
 use crate::notices::Notice;
@@ -100,7 +102,7 @@ async fn confirm(
         let Some(hash) = &given.hash else { return Ok(Some(chosen(proven).unwrap_or(NewPassword::Random))) };
         effects.changes.clear_tokens_and_times();
         effects.changes.password_hash = Some(Some(hash.clone()));
-        effects.ended = tx.sessions().delete_all(user.id).await?;
+        effects.ended.extend(tx.sessions().delete_all(user.id).await?);
     }
     change_contact::confirm_email(ctx, user, &mut effects.changes);
     effects.changes.is_anonymous = Some(false);
@@ -130,7 +132,7 @@ async fn recover(
     let user = &proven.locked.user;
     if let Some(chosen) = chosen(proven) {
         let Some(hash) = &given.hash else { return Ok(Some(chosen)) };
-        effects.ended = tx.sessions().delete_all(user.id).await?;
+        effects.ended.extend(tx.sessions().delete_all(user.id).await?);
         let changes = &mut effects.changes;
         changes.clear_tokens_and_times();
         changes.forget_pending_contacts();
@@ -139,13 +141,13 @@ async fn recover(
         ctx.write_audit(tx, audit::by_user(user, audit::USER_UPDATED_PASSWORD, json!({}))).await?;
     }
     effects.changes.recovery_token = Some(String::new());
-    if user.email_confirmed_at.is_some() {
-        ctx.write_audit(tx, audit::by_user(user, audit::LOGIN, json!({}))).await?;
-        return Ok(None);
+    let action = if user.email_confirmed_at.is_some() { audit::LOGIN } else { audit::USER_SIGNED_UP };
+    if !is_proven(user, ctx.policy()) {
+        purge(ctx, tx, proven, effects).await?;
+        change_contact::confirm_email(ctx, user, &mut effects.changes);
+        effects.changes.is_anonymous = Some(false);
     }
-    purge(ctx, tx, proven, effects).await?;
-    change_contact::confirm_email(ctx, user, &mut effects.changes);
-    ctx.write_audit(tx, audit::by_user(user, audit::USER_SIGNED_UP, json!({}))).await?;
+    ctx.write_audit(tx, audit::by_user(user, action, json!({}))).await?;
     Ok(None)
 }
 
@@ -179,9 +181,12 @@ async fn purge(ctx: &Context, tx: &mut Tx, proven: &Proven<'_>, effects: &mut Ef
     let user = &proven.locked.user;
     let by_sign_in = proven.token == TokenKind::Confirmation && user.invited_at.is_none();
     let sent_at = proven.sent_at.filter(|_| by_sign_in);
-    let lost = unproven(user, sent_at, ctx.policy().profile);
-    for identity in &lost.identities {
-        tx.identities().delete(*identity).await?;
+    let proves = if proven.kind == Kind::Sms { Proves::Phone } else { Proves::Email };
+    let lost = unproven(user, proves, sent_at, ctx.policy());
+    effects.ended.extend(clean_up(tx, user, &lost, &mut effects.changes).await?);
+    if lost.sessions && !matches!(proven.gives, Gives::Code(_)) {
+        // Among them codes that were given to whoever was here before.
+        tx.flow_states().delete_all(user.id).await?;
     }
     if !lost.identities.is_empty()
         && let Some(email) = user.email.clone().filter(|_| proven.kind != Kind::Sms)
@@ -191,12 +196,6 @@ async fn purge(ctx: &Context, tx: &mut Tx, proven: &Proven<'_>, effects: &mut Ef
         change_contact::prove_identity(ctx, tx, user, &Contact::Email(email)).await?;
     }
     effects.removed = lost.identities;
-    if lost.sessions {
-        effects.ended.extend(tx.sessions().delete_all(user.id).await?);
-    }
-    if lost.password && effects.changes.password_hash.is_none() {
-        effects.changes.password_hash = Some(None);
-    }
     Ok(())
 }
 
@@ -233,18 +232,7 @@ async fn finish(
 /// `app_metadata` with the providers of the identities as they are then; `None` where it says so already.
 fn providers(user: &User, effects: &Effects) -> Option<Metadata> {
     let kept = user.identities.iter().filter(|identity| !effects.removed.contains(&identity.id));
-    let mut names: Vec<&str> = Vec::new();
-    for name in kept.map(|identity| identity.provider.as_str()).chain(effects.proven) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    let mut metadata = user.app_metadata.clone();
-    if let Some(first) = names.first() {
-        metadata.insert("provider".to_owned(), json!(first));
-    }
-    metadata.insert("providers".to_owned(), json!(names));
-    (metadata != user.app_metadata).then_some(metadata)
+    with_providers(&user.app_metadata, kept.map(|identity| identity.provider.as_str()).chain(effects.proven))
 }
 
 /// The code of the newest flow that waits for this user; only its keyed hash is stored.

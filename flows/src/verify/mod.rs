@@ -131,7 +131,7 @@ fn tokens_of(kind: Kind) -> &'static [TokenKind] {
 
 /// Whether `token` still says something about `user`: the account lives, and the contact it was sent to is the one it is to
 /// prove. A code that went to a phone proves no address, and one for an address from before proves none at all.
-fn belongs(kind: Kind, user: &User, token: &OneTimeToken) -> bool {
+pub(crate) fn belongs(kind: Kind, user: &User, token: &OneTimeToken) -> bool {
     let contact = match token.kind {
         TokenKind::EmailChangeNew => Some(user.email_change.as_str()),
         TokenKind::PhoneChange => Some(user.phone_change.as_str()),
@@ -142,7 +142,7 @@ fn belongs(kind: Kind, user: &User, token: &OneTimeToken) -> bool {
 }
 
 /// Whether `token` was sent too long ago. The instant stands in the user's row, where resending moves it.
-fn has_expired(ctx: &Context, kind: Kind, user: &User, token: &OneTimeToken) -> bool {
+pub(crate) fn has_expired(ctx: &Context, kind: Kind, user: &User, token: &OneTimeToken) -> bool {
     let policy = ctx.policy();
     let sent_at = match token.kind {
         TokenKind::Confirmation => user.confirmation_sent_at,

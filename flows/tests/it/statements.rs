@@ -8,8 +8,8 @@ use serde_json::json;
 use testkit::{Answer, Limits, Setup, TestApp, TestDatabase};
 
 use crate::letters::access;
-use crate::passkey;
 use crate::totp::Totp;
+use crate::{oauth, passkey};
 
 /// Sends a request and gives the answer with the round trips it took.
 async fn counted(app: &TestApp, ask: testkit::Ask) -> (Answer, u64) {
@@ -261,4 +261,50 @@ async fn passkeys_keep_their_budget() {
     let credential = authenticator.get(&challenge["options"]);
     within("authentication verify", 5, counted(&app, passkey::prove(&project, &challenge, credential)).await);
     within("list passkeys", 2, counted(&app, passkey::ask(&project, &session, Method::GET, "/passkeys")).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: set TENANTRY_TEST_POSTGRES_URL"]
+async fn sign_ins_at_providers_keep_their_budget() {
+    let app = undisturbed().await;
+    let project = oauth::project(&app, json!({})).await;
+    for who in ["warm", "ada", "eve"] {
+        app.providers.grant(who, Ok(oauth::person(who, &format!("{who}@example.com"))));
+    }
+    // Warm: every statement has been prepared once.
+    for query in ["", oauth::CHALLENGE, ""] {
+        let landed = oauth::land(&project, &oauth::begin(&project, query).await, "warm").await;
+        if !query.is_empty() {
+            oauth::exchange(&project, landed.code(), oauth::VERIFIER).await.expect(200);
+        }
+    }
+    let within = |what: &str, status: u16, budget: u64, (answer, spent): (Answer, u64)| {
+        assert_eq!(answer.status.as_u16(), status, "{what}: {}", answer.text);
+        assert!(spent <= budget, "{what}: {spent} round trips, not {budget}");
+        answer
+    };
+    for (what, code, query, budget) in [
+        ("callback, new account", "ada", "", 15),
+        ("callback, known account", "ada", "", 15),
+        ("callback with a challenge, new account", "eve", oauth::CHALLENGE, 12),
+        ("callback with a challenge, known account", "eve", oauth::CHALLENGE, 13),
+    ] {
+        let ask = project.get(&format!("/authorize?provider=gitlab{query}"));
+        let left = within("authorize", 302, 1, counted(&app, ask).await);
+        let back = oauth::back(&project, &oauth::state(&left), code);
+        let answer = within(what, 302, budget, counted(&app, back).await);
+        if !query.is_empty() {
+            let landed = oauth::Landed::of(&answer);
+            let body = json!({ "auth_code": landed.code(), "code_verifier": oauth::VERIFIER });
+            within("exchange", 200, 12, counted(&app, project.post("/token?grant_type=pkce", body)).await);
+        }
+    }
+    // Where nobody comes back as somebody, only the flow is read.
+    let state = oauth::begin(&project, "").await;
+    let denied = project.get(&format!("/callback?state={state}&error=access_denied"));
+    within("callback, denied", 302, 1, counted(&app, denied).await);
+    within("callback, no state", 303, 0, counted(&app, project.get("/callback?code=x")).await);
+    let guest = project.post("/signup", json!({})).send().await.expect(200).json();
+    let link = || project.get("/user/identities/authorize?provider=gitlab").bearer(access(&guest));
+    within("link", 302, 2, counted(&app, link()).await);
 }

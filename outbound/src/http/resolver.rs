@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
@@ -35,6 +35,12 @@ impl Resolver {
 
     fn with(reach: Reach, look_up: LookUp) -> Self {
         Self { reach, look_up, running: Running::default() }
+    }
+
+    /// The addresses of a name, whether or not they may be reached.
+    pub(super) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, String> {
+        let found = self.find(name).await?;
+        Ok(found.into_iter().map(|address| address.ip()).collect())
     }
 
     fn find(&self, name: &str) -> Shared<BoxFuture<'static, Found>> {
@@ -71,7 +77,6 @@ impl Resolve for Resolver {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::sync::Semaphore;

@@ -110,6 +110,18 @@ async fn credentials_stay_with_the_host_they_are_for() {
 }
 
 #[tokio::test]
+async fn who_follows_no_redirect_is_given_it_as_the_answer() {
+    for status in [301, 302, 303, 307, 308] {
+        let server = StandIn::giving([redirect(status, "/next"), json("{}")]).await;
+        let call = client().without_redirects().post(&server.url("/start")).form(&[("a", "b")]);
+        assert_eq!(call.send().await.unwrap().status(), status);
+        assert_eq!(server.requests().len(), 1);
+    }
+    let server = StandIn::giving([json("{}")]).await;
+    assert_eq!(nowhere().without_redirects().get(&server.url("/")).send().await.unwrap_err(), HttpError::Forbidden);
+}
+
+#[tokio::test]
 async fn redirects_end_after_ten() {
     let server = StandIn::at("127.0.0.1", |number, _| match number {
         10 => json("{}"),

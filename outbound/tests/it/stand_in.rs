@@ -41,6 +41,8 @@ pub(crate) enum Reply {
     Flood(Vec<u8>),
     /// Silence, with the connection open.
     Silence,
+    /// What the request deserves.
+    Each(fn(&Request) -> Self),
 }
 
 /// An answer with a status, headers and a body.
@@ -95,7 +97,11 @@ impl StandIn {
                         kept.push(request.clone());
                         kept.len() - 1
                     };
-                    write(stream.into_inner(), answer(number, &request)).await;
+                    let reply = match answer(number, &request) {
+                        Reply::Each(judge) => judge(&request),
+                        reply => reply,
+                    };
+                    write(stream.into_inner(), reply).await;
                 });
             }
         });
@@ -154,7 +160,7 @@ async fn write(mut stream: TcpStream, reply: Reply) {
             drop(stream.write_all(&bytes).await);
             while stream.write_all(&[b' '; 8192]).await.is_ok() {}
         }
-        Reply::Silence => std::future::pending().await,
+        Reply::Silence | Reply::Each(_) => std::future::pending().await,
     }
 }
 

@@ -10,6 +10,7 @@ use super::connection::{Arguments, Management};
 use super::failure::Failure;
 use super::output::{self, field};
 use super::project::{path, read_object};
+use super::redirects;
 
 /// What is done with a project's configuration. Every write is validated first, versioned, and live at once.
 #[derive(Subcommand)]
@@ -45,6 +46,12 @@ pub(super) enum Action {
         reference: String,
         /// The file
         file: PathBuf,
+    },
+    /// Judge the site URL and every entry of the allow list: where sign-ins may be sent
+    Redirects {
+        /// The project's ref
+        #[arg(value_name = "REF")]
+        reference: String,
     },
     /// List the versions there were
     History {
@@ -97,6 +104,7 @@ pub(super) async fn run(connection: &Arguments, action: Action) -> Result<(), Fa
             }
             write(&gateway, &reference, patch, json).await
         }
+        Action::Redirects { reference } => redirects::show(&connection.gateway()?, &reference, json).await,
         Action::History { reference } => {
             let versions = connection.gateway()?.get(&format!("{}/history", config_path(&reference))).await?;
             if json {
@@ -120,11 +128,15 @@ async fn current(gateway: &Management, reference: &str) -> Result<Map<String, Va
 async fn write(gateway: &Management, reference: &str, patch: Map<String, Value>, json: bool) -> Result<(), Failure> {
     let config = gateway.patch(&config_path(reference), &Value::Object(patch.clone())).await?;
     if json {
-        return output::json(&config);
+        output::json(&config)?;
+    } else {
+        let rows = patch.keys().map(|name| vec![name.clone(), config.get(name).map(one_line).unwrap_or_default()]);
+        output::table(&["field", "value"], rows.collect())?;
     }
-    let rows =
-        patch.keys().map(|name| vec![name.clone(), config.get(name).map(one_line).unwrap_or_default()]).collect();
-    output::table(&["field", "value"], rows)
+    if patch.keys().any(|name| redirects::concerns(name)) {
+        redirects::warn(gateway, reference, json).await?;
+    }
+    Ok(())
 }
 
 /// The Management API ignores fields that it does not know; a person who mistypes one wants to hear of it.

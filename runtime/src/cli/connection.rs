@@ -136,7 +136,10 @@ fn refused(asked: &str, status: StatusCode, answer: &Value, text: &str) -> Failu
             "give the operator token with --token or TENANTRY_TOKEN; it stands in the file `operator-token` of the \
              gateway's data directory",
         ),
-        StatusCode::NOT_FOUND => failure.next("`tenantry project list` shows the projects there are"),
+        StatusCode::NOT_FOUND => failure.next(
+            "check the names: `tenantry project list` shows the projects there are, the other `list` commands what a \
+             project has",
+        ),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
             failure.next("try again in a moment; `tenantry doctor` looks for the cause")
         }

@@ -1,5 +1,7 @@
 //! `tenantry doctor`: looks at everything the gateway leans on and says what to do about what is wrong.
 
+mod sign_ins;
+
 use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::time::Duration;
@@ -50,12 +52,12 @@ impl Finding {
 }
 
 /// Runs `tenantry doctor`: exit code 1 when something is broken.
-pub(super) async fn run(flags: &ServeFlags, json: bool) -> Result<(), Failure> {
+pub(super) async fn run(flags: &ServeFlags, project: Option<&str>, json: bool) -> Result<(), Failure> {
     let settings = super::settings(flags)?;
     let mut findings = vec![data_directory(&settings.data_dir), master_key(&settings)];
     findings.push(database(&settings).await);
     findings.push(redis(&settings).await);
-    findings.extend(gateway(&settings).await);
+    findings.extend(gateway(&settings, project).await);
     findings.push(clock());
     findings.push(open_files());
     show(&findings, json)?;
@@ -175,8 +177,8 @@ async fn redis(settings: &Settings) -> Finding {
     }
 }
 
-/// The running gateway of this data directory, and the mail servers of its projects.
-async fn gateway(settings: &Settings) -> Vec<Finding> {
+/// The running gateway of this data directory, the mail servers of its projects, and what `project` leans on.
+async fn gateway(settings: &Settings, project: Option<&str>) -> Vec<Finding> {
     const SUBJECT: &str = "gateway";
     let files = gateway_files::admin_url(&settings.data_dir)
         .and_then(|url| Ok((url, gateway_files::operator_token(&settings.data_dir)?)));
@@ -194,6 +196,9 @@ async fn gateway(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Finding::ok(SUBJECT, format!("{url} serves {} projects", projects.len()))];
     for project in projects {
         findings.extend(mail_server(&management, &field(project, "ref")).await);
+    }
+    if let Some(project) = project {
+        findings.extend(sign_ins::of(&management, project).await);
     }
     findings
 }

@@ -41,6 +41,14 @@ impl Failure {
         Self { next: Some(next.into()), ..self }
     }
 
+    /// What happened and why, in one line.
+    pub(super) fn told(&self) -> String {
+        match &self.why {
+            Some(why) => format!("{}: {why}", self.what),
+            None => self.what.clone(),
+        }
+    }
+
     /// Prints it on stderr and gives the exit code.
     pub(super) fn report(&self, json: bool) -> ExitCode {
         if json {

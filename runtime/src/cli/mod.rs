@@ -10,6 +10,9 @@ mod keys;
 mod mail;
 mod output;
 mod project;
+mod providers;
+mod redirects;
+mod third_party;
 mod users;
 
 use std::collections::BTreeMap;
@@ -68,6 +71,20 @@ enum Command {
         #[command(subcommand)]
         action: api_keys::Action,
     },
+    /// Providers that a project's people sign in with
+    Providers {
+        #[command(flatten)]
+        connection: connection::Arguments,
+        #[command(subcommand)]
+        action: providers::Action,
+    },
+    /// Issuers whose access tokens a project accepts
+    ThirdParty {
+        #[command(flatten)]
+        connection: connection::Arguments,
+        #[command(subcommand)]
+        action: third_party::Action,
+    },
     /// Users of a project
     Users {
         #[command(flatten)]
@@ -91,6 +108,9 @@ enum Command {
     Doctor {
         #[command(flatten)]
         flags: ServeFlags,
+        /// Also ask the providers of this project, and look at the places it sends browsers to
+        #[arg(long, value_name = "REF")]
+        project: Option<String>,
         /// Print the findings as JSON
         #[arg(long)]
         json: bool,
@@ -113,10 +133,12 @@ pub(crate) async fn run() -> ExitCode {
         Command::Config { connection, action } => (connection.json, config::run(&connection, action).await),
         Command::Keys { connection, action } => (connection.json, keys::run(&connection, action).await),
         Command::ApiKeys { connection, action } => (connection.json, api_keys::run(&connection, action).await),
+        Command::Providers { connection, action } => (connection.json, providers::run(&connection, action).await),
+        Command::ThirdParty { connection, action } => (connection.json, third_party::run(&connection, action).await),
         Command::Users { connection, action } => (connection.json, users::run(&connection, action).await),
         Command::Mail { connection, action } => (connection.json, mail::run(&connection, action).await),
         Command::BreachedPasswords { action } => (false, breached_passwords::run(action)),
-        Command::Doctor { flags, json } => (json, doctor::run(&flags, json).await),
+        Command::Doctor { flags, project, json } => (json, doctor::run(&flags, project.as_deref(), json).await),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

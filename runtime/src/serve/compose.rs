@@ -76,6 +76,7 @@ impl Gateway {
             sms: outside.sms,
             captcha: outside.captcha,
             breaches: outside.breaches,
+            providers: outside.providers,
         });
         let source = Arc::new(ControlSource {
             control: control.clone(),
@@ -100,6 +101,7 @@ impl Gateway {
             urls,
             databases: placed,
             routes: Routes::default(),
+            providers: Arc::clone(&services.providers),
         };
         // Before anything is served or delivered: with another master key, mail that waits would be given up as damaged.
         let operator_token = first_run::operator_token(&management).await?;

@@ -10,8 +10,9 @@ use outbound::breaches::{BloomFile, BreachCheck, FilteredBreaches, HttpBreaches}
 use outbound::captcha::{CaptchaTransport, HttpCaptcha};
 use outbound::hooks::{BoundedHooks, HookTransport, HttpHooks};
 use outbound::http::HttpClient;
+use outbound::providers::{Endpoints, HttpProviders, ProviderTransport};
 use outbound::sms::{BoundedSms, HttpSms, SmsTransport};
-use outbound::{MailTransport, Reach, SmtpTransport};
+use outbound::{MailTransport, Reach, SmtpTransport, reach};
 use url::Url;
 
 use super::{Addresses, targets};
@@ -37,6 +38,7 @@ pub(super) struct Outside {
     pub(super) sms: Arc<dyn SmsTransport>,
     pub(super) captcha: Arc<dyn CaptchaTransport>,
     pub(super) breaches: Arc<dyn BreachCheck>,
+    pub(super) providers: Arc<dyn ProviderTransport>,
 }
 
 impl Outside {
@@ -49,8 +51,7 @@ impl Outside {
     ) -> Result<Self, Failure> {
         let reachable = targets::allowed(settings.allow_private_targets.as_deref(), settings.listen);
         let reach: Reach = Arc::new(move |address| targets::may_reach(address, &reachable));
-        let client = HttpClient::new(Arc::clone(&reach), CALL_TIME)
-            .map_err(|error| Failure::caused("calls to the outside cannot be made", &error))?;
+        let client = calling(Arc::clone(&reach))?;
         let hooks = HttpHooks::new(client.clone(), Arc::clone(clock), Arc::clone(entropy));
         let mail = SmtpTransport::new(&host(&addresses.external), reach);
         let mail = match &settings.smtp_ca_file {
@@ -62,6 +63,11 @@ impl Outside {
             Some(file) => filtered(file, service)?,
             None => service,
         };
+        // Custom providers and foreign issuers are chosen by whoever administers a project: what the operator allows himself is
+        // not for them.
+        let public = calling(reach::public())?;
+        let (time, random) = (Arc::clone(clock), Arc::clone(entropy));
+        let providers = HttpProviders::new(client.clone(), public, time, random, Endpoints::default());
         let sms = HttpSms::new(client.clone(), outbound::sms::Endpoints::default());
         Ok(Self {
             mail: Arc::new(mail),
@@ -69,8 +75,14 @@ impl Outside {
             sms: Arc::new(BoundedSms::new(Arc::new(sms), CALLS_PER_PROVIDER)),
             captcha: Arc::new(HttpCaptcha::new(client, outbound::captcha::Endpoints::default())),
             breaches,
+            providers: Arc::new(providers),
         })
     }
+}
+
+/// A client that connects where `reach` lets it.
+fn calling(reach: Reach) -> Result<HttpClient, Failure> {
+    HttpClient::new(reach, CALL_TIME).map_err(|error| Failure::caused("calls to the outside cannot be made", &error))
 }
 
 /// `mail` that also trusts the authorities of `file`.

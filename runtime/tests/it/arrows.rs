@@ -31,7 +31,11 @@ const KEEPERS: &[(&str, &[&str])] = &[
     ("fred", &["cluster"]),
     ("lettre", &["outbound"]),
     ("argon2", &["crypto"]),
-    ("jsonwebtoken", &["crypto"]),
+    // Our tokens are made and read in `crypto`; `outbound` signs what proves us to a provider.
+    ("jsonwebtoken", &["crypto", "outbound"]),
+    ("oauth2", &["outbound"]),
+    ("openidconnect", &["outbound"]),
+    ("k256", &["crypto", "flows"]),
 ];
 
 fn packages() -> BTreeMap<String, Package> {

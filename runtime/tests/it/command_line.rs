@@ -136,6 +136,38 @@ fn mail_is_retried_by_id_or_all_of_it() {
 }
 
 #[test]
+fn an_issuer_is_added_by_one_source_and_removed_by_its_id() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("keys.json"), r#"{"keys":[]}"#).unwrap();
+    let gateway = ["--url", "http://127.0.0.1:1", "--token", "t"];
+    for (arguments, code) in [
+        (&["third-party", "add", "acme"][..], 2),
+        (&["third-party", "add", "acme", "--issuer", "https://a.co", "--jwks-url", "https://a.co/jwks"], 2),
+        (&["third-party", "add", "acme", "--jwks", "nothing.json"], 2),
+        (&["third-party", "add", "acme", "--jwks", "keys.json"], 1),
+        (&["third-party", "add", "acme", "--issuer", "https://a.co"], 1),
+        (&["third-party", "remove", "acme", "no-uuid"], 2),
+        (&["third-party", "remove", "acme", "9a8f4b5e-4f0a-4a55-9d2a-9c7d1c1f0b11"], 1),
+        (&["third-party", "list", "acme"], 1),
+    ] {
+        let output = tenantry(&folder, &[arguments, &gateway].concat());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_name_that_is_no_providers_reaches_no_gateway() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = ["--url", "http://127.0.0.1:1", "--token", "t"];
+    for (provider, code) in
+        [("google", 1), ("custom:acme-2", 1), ("linkedin_oidc", 1), ("../projects", 2), ("a?b", 2), ("", 2)]
+    {
+        let output = tenantry(&folder, &[&["providers", "test", "acme", provider][..], &gateway].concat());
+        assert_eq!(output.status.code(), Some(code), "{provider}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
 fn files_that_serve_cannot_use_are_named() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("junk"), "junk").unwrap();

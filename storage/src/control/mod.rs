@@ -8,6 +8,7 @@ pub(crate) mod projects;
 pub(crate) mod secrets;
 pub(crate) mod settings;
 pub(crate) mod signing_keys;
+pub(crate) mod third_party;
 
 pub use api_keys::{ApiKey, ApiKeys};
 pub use configs::{ConfigVersion, Configs};
@@ -16,6 +17,7 @@ pub use projects::{Bundle, Projects};
 pub use secrets::Secrets;
 pub use settings::Settings;
 pub use signing_keys::{KeyStatus, SigningKey, SigningKeys};
+pub use third_party::ThirdParties;
 
 use domain::ids::ProjectId;
 use domain::time::Timestamp;
@@ -70,6 +72,11 @@ impl ControlStore {
     /// JWT signing keys.
     pub fn signing_keys(&self) -> SigningKeys<'_> {
         SigningKeys { store: self }
+    }
+
+    /// Other issuers whose tokens projects accept.
+    pub fn third_party(&self) -> ThirdParties<'_> {
+        ThirdParties { store: self }
     }
 
     /// Sealed secrets of projects.

@@ -3,17 +3,19 @@
 use domain::ids::{InstanceId, ProjectId, ProjectRef};
 use domain::project::{Profile, Project, Status};
 use domain::secret::Secret;
+use domain::third_party::ThirdParty;
 use domain::time::Timestamp;
 
 use sqlx::FromRow;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::api_keys::ApiKey;
 use super::configs::ConfigVersion;
 use super::signing_keys::SigningKey;
-use super::{Change, ControlStore, api_keys, configs, secrets, signing_keys};
+use super::{Change, ControlStore, api_keys, configs, secrets, signing_keys, third_party};
 use crate::error::{Result, StoreError};
-use crate::sql::same;
+use crate::sql::{each, same};
 use crate::values::At;
 
 macro_rules! columns {
@@ -28,6 +30,16 @@ statements! {
          values ($1, $2, $3, $4, $5, $6, $7, $8, $8)"
     );
     control BY_REF = same(concat!("select ", columns!(), " from control.projects as p where p.ref = $1"));
+    control WHOLE = each(
+        concat!(
+            "select ", columns!(), ", ", third_party::third_party_of_project!(postgres), "
+             from control.projects as p where p.ref = $1"
+        ),
+        concat!(
+            "select ", columns!(), ", ", third_party::third_party_of_project!(sqlite), "
+             from control.projects as p where p.ref = $1"
+        ),
+    );
     control BY_ID = same(concat!("select ", columns!(), " from control.projects as p where p.id = $1"));
     control LIST = same(concat!("select ", columns!(), " from control.projects as p order by p.created_at, p.id"));
     control PAGE = same(concat!(
@@ -48,6 +60,13 @@ struct Row {
     profile: String,
     database_url: Option<String>,
     created_at: At,
+}
+
+#[derive(FromRow)]
+struct WholeRow {
+    #[sqlx(flatten)]
+    project: Row,
+    third_party: Json<Vec<third_party::Object>>,
 }
 
 impl TryFrom<Row> for Project {
@@ -81,6 +100,8 @@ pub struct Bundle {
     pub api_keys: Vec<ApiKey>,
     /// Its sealed secrets by name.
     pub secrets: Vec<(String, Secret<String>)>,
+    /// Other issuers whose tokens it accepts, oldest first.
+    pub third_party: Vec<ThirdParty>,
 }
 
 /// Works on projects.
@@ -116,6 +137,9 @@ impl Projects<'_> {
         for (name, sealed) in &bundle.secrets {
             secrets::put(&mut work, project.id, name, sealed, now).await?;
         }
+        for issuer in &bundle.third_party {
+            third_party::insert(&mut work, project.id, issuer).await?;
+        }
         self.store.commit_change(work, project.id, Change::Project, now).await
     }
 
@@ -134,15 +158,17 @@ impl Projects<'_> {
     /// Everything about the project with this ref.
     pub async fn bundle(&self, project: &ProjectRef) -> Result<Option<Bundle>> {
         let mut work = self.store.backend.begin_read().await?;
-        let row = fetch!(&mut work, fetch_optional, Row, BY_REF, project.as_str())?;
+        let row = fetch!(&mut work, fetch_optional, WholeRow, WHOLE, project.as_str())?;
         let Some(row) = row else { return Ok(None) };
-        let project = Project::try_from(row)?;
+        let project = Project::try_from(row.project)?;
+        let issuers = row.third_party.0.into_iter().map(ThirdParty::try_from).collect::<Result<_>>()?;
         let config = configs::latest(&mut work, project.id).await?;
         let bundle = Bundle {
             config: config.ok_or_else(|| StoreError::fault("a project has no configuration"))?,
             signing_keys: signing_keys::list(&mut work, project.id).await?,
             api_keys: api_keys::list(&mut work, project.id).await?,
             secrets: secrets::list(&mut work, project.id).await?,
+            third_party: issuers,
             project,
         };
         work.commit().await?;

@@ -1,6 +1,7 @@
 use domain::ids::{InstanceId, ProjectId, ProjectRef};
 use domain::project::{Profile, Project, Status};
 use domain::secret::Secret;
+use domain::third_party::Source;
 use serde_json::{Value, json};
 use storage::control::{ApiKey, Bundle, Change, ConfigVersion, KeyStatus, SigningKey};
 use storage::{ControlStore, StoreError};
@@ -8,6 +9,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::fixture::{Fixture, object, t};
+use crate::third_party::issuer;
 
 on_both! {
     a_project_is_made_whole
@@ -50,7 +52,7 @@ fn api_key(f: &Fixture, kind: &str, name: &str) -> ApiKey {
     }
 }
 
-fn bundle(f: &Fixture, name: &str) -> Bundle {
+pub(crate) fn bundle(f: &Fixture, name: &str) -> Bundle {
     let project = Project {
         id: ProjectId(f.id()),
         project_ref: name.parse().unwrap(),
@@ -71,16 +73,17 @@ fn bundle(f: &Fixture, name: &str) -> Bundle {
         signing_keys: vec![signing_key(f, KeyStatus::InUse, 1)],
         api_keys: vec![api_key(f, "publishable", "default"), api_key(f, "secret", "default")],
         secrets: vec![("jwt_secret".to_owned(), secret("a")), ("project_key".to_owned(), secret("b"))],
+        third_party: vec![issuer(f, Source::OidcIssuer("https://issuer.example.com".to_owned()), 1)],
     }
 }
 
-async fn made(f: &Fixture, control: &ControlStore, name: &str) -> ProjectId {
+pub(crate) async fn made(f: &Fixture, control: &ControlStore, name: &str) -> ProjectId {
     let bundle = bundle(f, name);
     control.projects().create(&bundle, t(1)).await.unwrap();
     bundle.project.id
 }
 
-fn named(text: &str) -> ProjectRef {
+pub(crate) fn named(text: &str) -> ProjectRef {
     text.parse().unwrap()
 }
 
@@ -103,6 +106,7 @@ async fn a_project_is_made_whole(f: Fixture) {
     assert_eq!(kinds, [("publishable", "default"), ("secret", "default")]);
     let secrets: Vec<_> = read.secrets.iter().map(|(name, sealed)| (name.as_str(), sealed.expose().as_str())).collect();
     assert_eq!(secrets, [("jwt_secret", "a"), ("project_key", "b")]);
+    assert_eq!(read.third_party, new.third_party);
 
     assert!(control.projects().bundle(&named("second")).await.unwrap().is_none());
     assert!(control.projects().by_ref(&named("second")).await.unwrap().is_none());
@@ -144,6 +148,7 @@ async fn a_project_is_renamed_paused_and_removed(f: Fixture) {
     assert!(control.secrets().list(id).await.unwrap().is_empty());
     assert!(control.api_keys().list(id).await.unwrap().is_empty());
     assert!(control.configs().latest(id).await.unwrap().is_none());
+    assert_eq!(control.third_party().list(id).await.unwrap(), []);
     made(&f, &control, "first").await;
 }
 

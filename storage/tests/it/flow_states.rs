@@ -1,5 +1,6 @@
+use domain::ids::SessionId;
 use domain::pkce::Method;
-use storage::NewFlowState;
+use storage::{NewFlowState, TenantStore};
 use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, t};
@@ -9,9 +10,14 @@ on_both! {
     the_newest_flow_of_a_method_is_found
     a_code_is_issued_found_and_used_once
     of_many_uses_of_a_code_one_wins
+    a_flow_through_a_provider_reads_back
+    a_flow_is_finished_once
+    of_many_who_finish_a_flow_one_wins
+    who_comes_second_to_a_flow_waits
 }
 
-fn flow(f: &Fixture, method: &str, hour: i64) -> NewFlowState {
+/// A flow of nobody's yet, with a challenge.
+pub(crate) fn flow(f: &Fixture, method: &str, hour: i64) -> NewFlowState {
     NewFlowState {
         id: f.id(),
         user_id: None,
@@ -19,6 +25,10 @@ fn flow(f: &Fixture, method: &str, hour: i64) -> NewFlowState {
         provider_type: "email".to_owned(),
         authentication_method: method.to_owned(),
         referrer: Some("https://app.example.com".to_owned()),
+        invite_token: None,
+        linking_target: None,
+        linking_session: None,
+        email_optional: false,
         now: t(hour),
     }
 }
@@ -86,4 +96,89 @@ async fn of_many_uses_of_a_code_one_wins(f: Fixture) {
         });
     }
     assert_eq!(racing.join_all().await.into_iter().filter(|won| *won).count(), 1);
+}
+
+/// A flow that waits for its provider.
+async fn begun(f: &Fixture, store: &TenantStore) -> NewFlowState {
+    let new = NewFlowState {
+        provider_type: "google".to_owned(),
+        invite_token: Some("hash of an invitation".to_owned()),
+        linking_target: Some(f.new_user("").id),
+        linking_session: Some(SessionId(f.id())),
+        email_optional: true,
+        ..flow(f, "oauth", 1)
+    };
+    store.insert_flow_state(new.clone()).await.unwrap();
+    new
+}
+
+async fn a_flow_through_a_provider_reads_back(f: Fixture) {
+    let store = f.tenant();
+    let new = begun(&f, &store).await;
+    let read = store.read_flow_state(new.id).await.unwrap().unwrap();
+    assert_eq!((read.id, read.user_id, read.challenge), (new.id, None, new.challenge.clone()));
+    assert_eq!((read.invite_token, read.linking_target), (new.invite_token.clone(), new.linking_target));
+    assert_eq!(read.linking_session, new.linking_session);
+    assert_eq!((read.email_optional, read.referrer, read.created_at), (true, new.referrer.clone(), new.now));
+    assert!(store.read_flow_state(f.id()).await.unwrap().is_none());
+    // The answer to the first try was lost.
+    store.insert_flow_state(new).await.unwrap();
+    let plain = flow(&f, "oauth", 1);
+    store.insert_flow_state(plain.clone()).await.unwrap();
+    let read = store.read_flow_state(plain.id).await.unwrap().unwrap();
+    assert_eq!((read.invite_token, read.linking_target, read.linking_session), (None, None, None));
+    assert!(!read.email_optional);
+}
+
+async fn a_flow_is_finished_once(f: Fixture) {
+    let store = f.tenant();
+    let (user, other) = (f.new_user("").id, f.new_user("").id);
+    let new = begun(&f, &store).await;
+    let mut tx = store.begin().await.unwrap();
+    assert!(!tx.flow_states().finish(f.id(), user, "x", "", "", t(2)).await.unwrap());
+    assert!(tx.flow_states().finish(new.id, user, "code", "access", "refresh", t(2)).await.unwrap());
+    assert!(!tx.flow_states().finish(new.id, other, "other", "", "", t(3)).await.unwrap());
+    assert!(tx.flow_states().find_by_code("other").await.unwrap().is_none());
+    let found = tx.flow_states().find_by_code("code").await.unwrap().unwrap();
+    assert_eq!((found.id, found.user_id, found.auth_code_issued_at), (new.id, Some(user), Some(t(2))));
+    assert_eq!(found.provider_access_token.expose(), "access");
+    assert_eq!(found.provider_refresh_token.expose(), "refresh");
+    assert_eq!((found.created_at, found.linking_target), (new.now, new.linking_target));
+    assert_eq!(tx.flow_states().newest(user, "oauth").await.unwrap().unwrap().id, new.id);
+    tx.commit().await.unwrap();
+    assert_eq!(store.read_flow_state(new.id).await.unwrap().unwrap().user_id, Some(user));
+}
+
+async fn of_many_who_finish_a_flow_one_wins(f: Fixture) {
+    let store = f.tenant();
+    let id = begun(&f, &store).await.id;
+    let mut racing = JoinSet::new();
+    for n in 0..100 {
+        let (store, user) = (store.clone(), f.new_user("").id);
+        racing.spawn(async move {
+            let mut tx = store.begin().await.unwrap();
+            let won = tx.flow_states().finish(id, user, &n.to_string(), "", "", t(2)).await.unwrap();
+            tx.commit().await.unwrap();
+            won.then_some(user)
+        });
+    }
+    let winners: Vec<_> = racing.join_all().await.into_iter().flatten().collect();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(store.read_flow_state(id).await.unwrap().unwrap().user_id, Some(winners[0]));
+}
+
+async fn who_comes_second_to_a_flow_waits(f: Fixture) {
+    let store = f.tenant();
+    let user = f.new_user("").id;
+    let id = begun(&f, &store).await.id;
+    let mut first = store.begin().await.unwrap();
+    assert!(first.flow_states().lock(id).await.unwrap());
+    assert!(!first.flow_states().lock(f.id()).await.unwrap());
+    let second = tokio::spawn(async move {
+        let mut tx = store.begin().await.unwrap();
+        tx.flow_states().lock(id).await.unwrap()
+    });
+    assert!(first.flow_states().finish(id, user, "code", "", "", t(2)).await.unwrap());
+    first.commit().await.unwrap();
+    assert!(!second.await.unwrap(), "it was finished meanwhile");
 }

@@ -13,6 +13,8 @@ mod control;
 #[cfg(test)]
 mod credentials;
 #[cfg(test)]
+mod custom_providers;
+#[cfg(test)]
 mod dead_letters;
 #[cfg(test)]
 mod end_sessions;
@@ -67,4 +69,8 @@ mod sweep_project;
 #[cfg(test)]
 mod tenancy;
 #[cfg(test)]
+mod third_party;
+#[cfg(test)]
 mod users;
+#[cfg(test)]
+mod web3_signatures;

@@ -119,7 +119,14 @@ async fn the_schema_is_the_contracts_with_the_project_first() {
         "select c.relname::text from pg_class c where c.relnamespace = 'auth'::regnamespace and c.relkind = 'r' order by 1",
     )
     .await;
-    let ours = ["known_devices", "mfa_recovery_codes", "outbox", "session_revocations", "tenantry_auth_migrations"];
+    let ours = [
+        "known_devices",
+        "mfa_recovery_codes",
+        "outbox",
+        "session_revocations",
+        "tenantry_auth_migrations",
+        "web3_signatures",
+    ];
     assert_eq!(tables.iter().filter(|table| !ours.contains(&table.as_str())).count(), 23, "{tables:?}");
     let without = texts(
         &mut connection,
@@ -149,13 +156,15 @@ async fn the_schema_is_the_contracts_with_the_project_first() {
         "select count(*) from pg_attribute a join pg_class c on c.oid = a.attrelid
          where c.relnamespace = 'auth'::regnamespace and c.relkind = 'r' and a.attnum > 0
              and c.relname not in
-                 ('known_devices', 'outbox', 'mfa_recovery_codes', 'session_revocations', 'tenantry_auth_migrations')",
+                 ('known_devices', 'outbox', 'mfa_recovery_codes', 'session_revocations', 'tenantry_auth_migrations',
+                  'web3_signatures')",
     )
     .fetch_one(&mut connection)
     .await
     .unwrap();
-    // The contract's 240, the project on 19 tables that lack it there; code_hash, attempts, last_accepted_step and raised_from.
-    assert_eq!(columns, 240 + 19 + 4);
+    // The contract's 240, the project on 19 tables that lack it there; code_hash, attempts, last_accepted_step, raised_from
+    // and linking_session_id.
+    assert_eq!(columns, 240 + 19 + 5);
     connection.close().await.unwrap();
     empty.remove().await;
 }
@@ -298,7 +307,7 @@ async fn other_servers_of_the_schema_find_their_books_and_privileges() {
     let guarded = texts(
         &mut connection,
         "select relname::text from pg_class where relnamespace = 'auth'::regnamespace and relrowsecurity
-         and relname not in ('known_devices', 'outbox', 'mfa_recovery_codes', 'session_revocations')",
+         and relname not in ('known_devices', 'outbox', 'mfa_recovery_codes', 'session_revocations', 'web3_signatures')",
     )
     .await;
     assert_eq!(guarded.len(), 16);

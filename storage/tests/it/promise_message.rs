@@ -1,7 +1,6 @@
 //! A message is written with all that belongs to it, or not at all.
 
 use domain::ids::UserId;
-use domain::pkce::Method;
 use domain::user::{Metadata, User};
 use storage::{
     Expected, NewFlowState, NewOneTimeToken, NewOutbox, NewUser, PromiseMessage, SentAt, StoreError, TenantStore,
@@ -10,6 +9,7 @@ use storage::{
 use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, t};
+use crate::flow_states::flow;
 
 on_both! {
     a_message_is_written_whole
@@ -66,15 +66,7 @@ async fn a_message_is_written_whole(f: Fixture) {
     let store = f.tenant();
     let user = somebody(&f, &store).await;
     let metadata: Metadata = serde_json::from_str(r#"{"plan": "x"}"#).unwrap();
-    let flow = NewFlowState {
-        id: f.id(),
-        user_id: Some(user.id),
-        challenge: Some((Method::S256, "challenge".to_owned())),
-        provider_type: "recovery".to_owned(),
-        authentication_method: "recovery".to_owned(),
-        referrer: None,
-        now: t(5),
-    };
+    let flow = NewFlowState { user_id: Some(user.id), ..flow(&f, "recovery", 5) };
     let promise = PromiseMessage {
         flow: Some(flow.clone()),
         invited: true,

@@ -1,6 +1,6 @@
 use domain::ids::InstanceId;
 use domain::secret::Secret;
-use storage::{NewFlowState, Sweep, TenantStore};
+use storage::{Sweep, TenantStore};
 
 use crate::fixture::{Fixture, t};
 
@@ -15,15 +15,7 @@ fn sweep(limit: u32) -> Sweep {
 }
 
 async fn flow(f: &Fixture, store: &TenantStore, hour: i64) {
-    let flow = NewFlowState {
-        id: f.id(),
-        user_id: None,
-        challenge: None,
-        provider_type: "google".to_owned(),
-        authentication_method: "oauth".to_owned(),
-        referrer: None,
-        now: t(hour),
-    };
+    let flow = crate::flow_states::flow(f, "oauth", hour);
     let mut tx = store.begin().await.unwrap();
     tx.flow_states().insert(flow).await.unwrap();
     tx.commit().await.unwrap();
@@ -49,10 +41,16 @@ async fn what_is_over_goes_and_what_is_not_stays(f: Fixture) {
         }
     }
     tx.commit().await.unwrap();
+    tx = store.begin().await.unwrap();
+    tx.spend_signature(&[1; 32], t(99)).await.unwrap();
+    tx.spend_signature(&[2; 32], t(100)).await.unwrap();
+    tx.commit().await.unwrap();
     f.write(&format!("update auth.sessions set not_after = created_at where id = {}", f.literal(over.0))).await;
 
-    assert_eq!(f.database.sweep_expired(&instances, sweep(100)).await.unwrap(), 3);
+    assert_eq!(f.database.sweep_expired(&instances, sweep(100)).await.unwrap(), 4);
     assert_eq!(f.count("auth.flow_state").await, 1);
+    assert!(!store.begin().await.unwrap().spend_signature(&[2; 32], t(100)).await.unwrap());
+    assert_eq!(f.count("auth.web3_signatures").await, 1);
     assert_eq!(f.count("auth.refresh_tokens").await, 2);
     assert_eq!(f.sessions(&store, user).await.len(), 1);
     assert_eq!(f.database.sweep_expired(&instances, sweep(100)).await.unwrap(), 0);

@@ -2,9 +2,9 @@
 
 use domain::audit_log::Scope;
 use domain::contact::Contact;
+use domain::custom_providers::CustomProvider;
 use domain::factor::FactorType;
 use domain::ids::{ChallengeId, FactorId, PasskeyId, SessionId, UserId};
-use domain::pkce::Method;
 use domain::session::{Aal, Live, SessionLimits};
 use domain::user::Metadata;
 use storage::{
@@ -14,14 +14,17 @@ use storage::{
 };
 use uuid::Uuid;
 
+use crate::custom_providers::oauth2;
 use crate::factors::new_factor;
 use crate::fixture::{Fixture, t};
+use crate::flow_states::flow;
 use crate::passkeys::new_passkey;
 use crate::recovery_codes::codes;
 
 on_both! {
     nothing_is_seen_from_another_project
     nothing_is_changed_from_another_project
+    flows_through_providers_are_seen_and_changed_by_nobody_else
     second_factors_are_not_changed_from_another_project
     rows_cannot_point_into_another_project
 }
@@ -56,15 +59,7 @@ async fn plant(f: &Fixture) -> Planted {
         relates_to: "ada@example.com".to_owned(),
     };
     tx.one_time_tokens().put(one_time.clone(), t(1)).await.unwrap();
-    let flow = NewFlowState {
-        id: f.id(),
-        user_id: Some(user),
-        challenge: Some((Method::S256, "challenge".to_owned())),
-        provider_type: "email".to_owned(),
-        authentication_method: "magiclink".to_owned(),
-        referrer: None,
-        now: t(1),
-    };
+    let flow = NewFlowState { user_id: Some(user), ..flow(f, "magiclink", 1) };
     tx.flow_states().insert(flow.clone()).await.unwrap();
     tx.flow_states().issue_code(flow.id, "code", t(1)).await.unwrap();
     let (phone, phone_change) = (Some(Some("49".to_owned())), Some("50".to_owned()));
@@ -259,6 +254,52 @@ async fn nothing_is_changed_from_another_project(f: Fixture) {
     assert!(tx.flow_states().find_by_code("code").await.unwrap().is_some());
     assert!(tx.one_time_tokens().consume(planted.one_time).await.unwrap());
     assert!(tx.known_devices().touch(user, "Firefox", t(2)).await.unwrap());
+}
+
+async fn flows_through_providers_are_seen_and_changed_by_nobody_else(f: Fixture) {
+    let (owner, stranger) = (f.tenant(), f.tenant());
+    let user = f.user(&owner, "ada@example.com").await;
+    let identity = f.new_identity(user, "google", "ada@example.com");
+    let subject = identity.provider_id.as_str();
+    let provider = oauth2(&f, "custom:one", 1);
+    let begun = flow(&f, "oauth", 1);
+    owner.insert_flow_state(begun.clone()).await.unwrap();
+    let mut tx = owner.begin().await.unwrap();
+    tx.identities().insert(&identity, t(1)).await.unwrap();
+    tx.custom_providers().insert(&provider).await.unwrap();
+    tx.factors().insert(new_factor(&f, user, FactorType::Totp, "")).await.unwrap();
+    assert!(tx.spend_signature(&[1; 32], t(9)).await.unwrap());
+    tx.commit().await.unwrap();
+    let before = owner.find_user(user).await.unwrap();
+
+    let emails = ["ada@example.com".to_owned()];
+    assert!(stranger.read_flow_state(begun.id).await.unwrap().is_none());
+    assert_eq!(stranger.read_user_by_identity("google", subject).await.unwrap(), None);
+    assert_eq!(stranger.list_custom_providers(None).await.unwrap(), []);
+    assert_eq!(stranger.read_custom_provider("custom:one").await.unwrap(), None);
+    let mut tx = stranger.begin().await.unwrap();
+    assert!(!tx.flow_states().lock(begun.id).await.unwrap());
+    assert!(!tx.flow_states().finish(begun.id, user, "code", "", "", t(2)).await.unwrap());
+    assert!(tx.identities().find("google", subject).await.unwrap().is_none());
+    assert!(tx.identities().by_emails(&emails).await.unwrap().is_empty());
+    assert!(!tx.identities().used(identity.id, &Metadata::new(), t(2)).await.unwrap());
+    assert!(tx.users().by_emails(&emails).await.unwrap().is_empty());
+    tx.users().forget_credentials(user).await.unwrap();
+    assert_eq!(tx.custom_providers().count().await.unwrap(), 0);
+    assert_eq!(tx.custom_providers().lock("custom:one").await.unwrap(), None);
+    assert!(!tx.custom_providers().update(&CustomProvider { enabled: false, ..provider.clone() }).await.unwrap());
+    assert!(!tx.custom_providers().delete("custom:one").await.unwrap());
+    assert!(tx.spend_signature(&[1; 32], t(9)).await.unwrap(), "what one project has seen says nothing to another");
+    tx.commit().await.unwrap();
+
+    assert_eq!(owner.find_user(user).await.unwrap(), before);
+    assert_eq!(owner.read_user_by_identity("google", subject).await.unwrap(), before);
+    assert_eq!(owner.list_custom_providers(None).await.unwrap(), [provider]);
+    let mut tx = owner.begin().await.unwrap();
+    assert!(!tx.spend_signature(&[1; 32], t(9)).await.unwrap());
+    assert_eq!(tx.users().by_emails(&emails).await.unwrap(), [user]);
+    assert_eq!(tx.identities().by_emails(&emails).await.unwrap().len(), 1);
+    assert!(tx.flow_states().finish(begun.id, user, "code", "", "", t(2)).await.unwrap());
 }
 
 async fn second_factors_are_not_changed_from_another_project(f: Fixture) {

@@ -1,11 +1,11 @@
 use domain::ids::UserId;
-use domain::pkce::Method;
 use domain::secret::Secret;
 use domain::user::User;
 use serde_json::json;
 use storage::{NewFlowState, NewUser, SoftDelete, StoreError, TenantStore, TokenKind, UserChanges, UserTokens};
 
 use crate::fixture::{Fixture, object, t};
+use crate::flow_states::flow;
 
 on_both! {
     what_is_written_reads_back
@@ -13,6 +13,8 @@ on_both! {
     nullable_columns_can_become_null
     an_address_is_taken_once_in_a_project
     addresses_are_compared_exactly
+    accounts_are_found_by_several_addresses
+    credentials_are_forgotten_and_the_rest_stays
     deleting_takes_all_that_belongs_to_the_user
     soft_deleting_leaves_an_unusable_row
     a_locked_user_shows_what_others_committed_while_waiting
@@ -206,6 +208,57 @@ async fn addresses_are_compared_exactly(f: Fixture) {
     assert_eq!(tx.users().find_by_phone("4").await.unwrap(), None);
 }
 
+async fn accounts_are_found_by_several_addresses(f: Fixture) {
+    let store = f.tenant();
+    let (ada, bob) = (f.user(&store, "ada@example.com").await, f.user(&store, "bob@example.com").await);
+    let mut tx = store.begin().await.unwrap();
+    let sso = NewUser { is_sso_user: true, ..f.new_user("sso@example.com") };
+    let elsewhere = NewUser { aud: "other".to_owned(), ..f.new_user("eve@example.com") };
+    let gone = f.new_user("gone@example.com");
+    for user in [&sso, &elsewhere, &gone] {
+        tx.users().insert(user, t(1)).await.unwrap();
+    }
+    let gone = f.literal(gone.id.0);
+    tx.commit().await.unwrap();
+    f.write(&format!("update auth.users set deleted_at = '2026-01-01T00:00:00.000000Z' where id = {gone}")).await;
+    let mut tx = store.begin().await.unwrap();
+    for (asked, mut found) in [
+        (&["ada@example.com", "bob@example.com", "nobody@example.com"][..], vec![ada, bob]),
+        (&["ADA@Example.com", "ada@example.com"], vec![ada]),
+        (&["eve@example.com"], vec![elsewhere.id]),
+        (&["sso@example.com", "gone@example.com"], vec![]),
+        (&["ad\u{e1}@example.com", "%", "", "\u{212a}"], vec![]),
+        (&[], vec![]),
+    ] {
+        let asked: Vec<String> = asked.iter().map(|&email| email.to_owned()).collect();
+        found.sort();
+        let mut users = tx.users().by_emails(&asked).await.unwrap();
+        users.sort();
+        assert_eq!(users, found, "{asked:?}");
+    }
+}
+
+async fn credentials_are_forgotten_and_the_rest_stays(f: Fixture) {
+    let store = f.tenant();
+    let (id, session) = f.signed_in(&store, "ada@example.com").await;
+    let (stays, _) = f.signed_in(&store, "bob@example.com").await;
+    for owner in [id, stays] {
+        plant_second_factors(&f, &store, owner).await;
+    }
+    let hash = store.find_password(id).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.users().forget_credentials(id).await.unwrap();
+    tx.commit().await.unwrap();
+    let tables = ["mfa_factors", "webauthn_credentials", "webauthn_challenges", "mfa_recovery_codes", "known_devices"];
+    for table in tables {
+        assert_eq!(f.count(&format!("auth.{table}")).await, 1, "{table}");
+    }
+    let read = f.read(&store, id, session).await;
+    assert_eq!((read.user.identities.len(), read.user.factors.len()), (1, 0));
+    assert!(read.session.is_some());
+    assert_eq!(store.find_password(id).await.unwrap(), hash);
+}
+
 async fn deleting_takes_all_that_belongs_to_the_user(f: Fixture) {
     let store = f.tenant();
     let (id, _) = f.signed_in(&store, "ada@example.com").await;
@@ -225,15 +278,7 @@ async fn deleting_takes_all_that_belongs_to_the_user(f: Fixture) {
 
 /// A flow that has given its code out.
 async fn plant_flow(f: &Fixture, store: &TenantStore, user: UserId, code: &str) {
-    let flow = NewFlowState {
-        id: f.id(),
-        user_id: Some(user),
-        challenge: Some((Method::S256, "challenge".to_owned())),
-        provider_type: "magiclink".to_owned(),
-        authentication_method: "magiclink".to_owned(),
-        referrer: None,
-        now: t(2),
-    };
+    let flow = NewFlowState { user_id: Some(user), ..flow(f, "magiclink", 2) };
     let mut tx = store.begin().await.unwrap();
     tx.flow_states().insert(flow.clone()).await.unwrap();
     assert!(tx.flow_states().issue_code(flow.id, code, t(2)).await.unwrap());

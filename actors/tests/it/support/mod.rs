@@ -107,6 +107,7 @@ impl Gateway {
             sms: Arc::new(RecordingSms::new()),
             captcha: Arc::new(RecordingCaptcha::new()),
             breaches: Arc::new(RecordingBreaches::new()),
+            providers: Arc::new(outbound::RecordingProviders::default()),
         });
         let source = Arc::new(FakeSource::new(database.clone()));
         let management = Management {
@@ -119,6 +120,7 @@ impl Gateway {
             urls: ProjectUrls { external: "http://localhost".to_owned() },
             databases: Databases::new(database),
             routes: Routes::default(),
+            providers: Arc::clone(&services.providers),
         };
         let parts = Parts {
             services: Arc::clone(&services),

@@ -120,6 +120,7 @@ impl FakeSource {
             keys: KeySet::new(Secret::new("a secret of thirty-two characters".to_owned()), Vec::new()),
             project_key: ProjectKey::new([7; 32]),
             api_keys: Vec::new(),
+            third_party: Vec::new(),
             legacy_keys_enabled: true,
             store: TenantStore::new(self.database.clone(), instance),
             config_version: self.version.load(Ordering::SeqCst),

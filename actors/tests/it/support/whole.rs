@@ -63,6 +63,7 @@ impl Whole {
             sms: Arc::new(RecordingSms::new()),
             captcha: Arc::new(RecordingCaptcha::new()),
             breaches: Arc::new(RecordingBreaches::new()),
+            providers: Arc::new(outbound::RecordingProviders::default()),
         });
         let (databases, urls) = (Databases::new(database), ProjectUrls { external: "http://localhost".to_owned() });
         let source = ControlSource {
@@ -82,6 +83,7 @@ impl Whole {
             urls,
             databases,
             routes: Routes::default(),
+            providers: Arc::clone(&services.providers),
         };
         let (deliver, delivered) = mpsc::unbounded_channel();
         let parts = Parts { services, source: Arc::new(source), deliver: Arc::new(IntoChannel(deliver)), management };

@@ -42,5 +42,14 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new("external_scopes_allowed", Kind::Text(Format::List), Null)
         .ours()
         .preset(Text("openid,email,profile"), "OAU-07"),
+    // No contract knows of a rule for these: both profiles have the reference's behaviour but for wallets (the page on weaknesses).
+    Field::switch("security_automatic_linking_enabled", Bool(true)).ours(),
+    Field::text("external_linking_domains", Null).ours(),
+    Field::new("external_id_token_issuers", Kind::Text(Format::List), Null).ours(),
+    Field::switch("security_web3_single_use_enabled", Bool(false)).ours().locked(
+        Bool(true),
+        Lock::Only(Bool(true)),
+        "",
+    ),
     Field::switch("saml_allow_idp_initiated", Bool(true)).ours().preset(Bool(false), "OAU-09"),
 ];
