@@ -1,8 +1,8 @@
 //! `/v1/projects/{ref}/config/auth/redirects`, Tenantry's own: what is to be thought of each address that a project lets
 //! browsers be sent to.
 
-use actors::management::RedirectView;
 use axum::response::Response;
+use domain::redirect::Review;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use serde::Serialize;
@@ -21,8 +21,8 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn of(view: &'a RedirectView) -> Self {
-        let RedirectView { entry, safe, reasons } = view;
+    fn of(review: &'a Review) -> Self {
+        let Review { entry, safe, reasons } = review;
         Self { entry, safe: *safe, reasons }
     }
 }

@@ -32,7 +32,6 @@ pub use error::{Error, Result};
 pub use mail::{DeadLetterView, OutboxView};
 pub use projects::{CreateProject, CreatedProject, ProjectView};
 pub use providers::{CheckView, ProviderTest, ProviderView};
-pub use redirects::RedirectView;
 pub use routes::Routes;
 pub use signing_keys::{NewSigningKeyRequest, SigningKeyView};
 pub use third_party::NewThirdParty;

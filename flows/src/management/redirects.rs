@@ -9,12 +9,9 @@ use crate::source;
 
 impl Management {
     /// The verdict on the site URL and on each entry of `uri_allow_list`, in their order.
-    pub async fn redirects(&self, project: &ProjectRef) -> Result<Vec<RedirectView>> {
+    pub async fn redirects(&self, project: &ProjectRef) -> Result<Vec<Review>> {
         let bundle = self.bundle(project).await?;
         let explicit = source::open_config(&self.master_key, &bundle)?;
         Ok(redirect::review(&Policy::from_explicit(&explicit, &self.defaults)))
     }
 }
-
-/// The verdict on one address or pattern.
-pub type RedirectView = Review;
