@@ -4,6 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::quota::Quota;
 use domain::refusal::Refusal;
 
 use crate::hashing::HashingRefused;
@@ -70,7 +71,7 @@ impl From<flows::Error> for AskError {
         match error {
             flows::Error::Refused(refusal) => Self::Refused(refusal),
             flows::Error::Busy(source) => match source.downcast_ref::<HashingRefused>() {
-                Some(HashingRefused::Full) => Self::overloaded(),
+                Some(HashingRefused::Full) => Self::Refused(Refusal::QuotaBusy(Quota::Hashing)),
                 Some(HashingRefused::Late) => Self::Timeout,
                 None => Self::Unavailable { retry_after: RETRY_SOON, source: source.into() },
             },

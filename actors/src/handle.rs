@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use domain::config::Policy;
 use domain::ids::{ProjectId, ProjectRef};
-use domain::project::Status;
+use domain::quota::Quota;
 use domain::refusal::Refusal;
 use domain::request::Caller;
 use flows::Tenant;
-use flows::management::Management;
+use flows::management::{Management, ProjectUsage, UsageSource};
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
-use crate::directory::{NotAdmitted, Seat, TenantEntry};
+use crate::directory::{Absence, NotAdmitted, Seat, Standing, TenantEntry};
 use crate::error::AskError;
 use crate::kit::{Address, Found, Lost, answer_by};
 use crate::limits::RETRY_SOON;
@@ -46,13 +46,22 @@ pub enum Health {
 
 /// The effective settings of a project at one version.
 #[derive(Clone)]
-pub struct PolicySnapshot(Arc<Tenant>);
+pub struct PolicySnapshot(Kept);
+
+#[derive(Clone)]
+enum Kept {
+    Whole(Arc<Tenant>),
+    Policy(Arc<Policy>),
+}
 
 impl Deref for PolicySnapshot {
     type Target = Policy;
 
     fn deref(&self) -> &Policy {
-        &self.0.policy
+        match &self.0 {
+            Kept::Whole(tenant) => &tenant.policy,
+            Kept::Policy(policy) => policy,
+        }
     }
 }
 
@@ -89,11 +98,25 @@ impl RuntimeHandle {
         };
         match &outcome {
             Err(AskError::Overloaded { .. } | AskError::Limited { .. }) => stats.refused.count(),
+            Err(AskError::Refused(refusal)) => self.count_quota(project, refusal),
             Err(AskError::Crashed) => stats.crashed.count(),
             Err(AskError::Timeout) => stats.late.count(),
             _ => {}
         }
         outcome
+    }
+
+    /// Notes which quota was used up, if `refusal` is about one.
+    fn count_quota(&self, project: &ProjectRef, refusal: &Refusal) {
+        let quota = match refusal {
+            Refusal::QuotaBusy(quota) | Refusal::QuotaReached(quota) | Refusal::QuotaFull(quota) => *quota,
+            Refusal::MailQuotaReached => Quota::MailsPerHour,
+            _ => return,
+        };
+        self.shared.stats.refused.count();
+        if let Found::Resident(entry) = self.shared.directory.find(project, Instant::now()) {
+            entry.usage.count_refusal(quota);
+        }
     }
 
     /// One question, uncounted.
@@ -118,26 +141,32 @@ impl RuntimeHandle {
     /// Gives `work` to the project's tenant: one message. Who meets a tenant that is leaving looks again.
     async fn hand_in(&self, project: &ProjectRef, mut work: Box<Work>) -> Result<(), AskError> {
         let mut entry = self.find(project, work.deadline).await?;
+        entry.usage.count();
         loop {
             if Instant::now() >= work.deadline {
                 return Err(AskError::Timeout);
             }
             let tenant = entry.snapshot();
-            match tenant.project.status {
-                Status::Active => {}
-                Status::Paused => return Err(AskError::Refused(Refusal::ProjectPaused)),
-                Status::Deleting => return Err(AskError::UnknownProject),
-            }
             let now = self.shared.services.clock.now();
             let routed = std::panic::catch_unwind(AssertUnwindSafe(|| work.route(&tenant, now)));
             routed.map_err(|_| AskError::Crashed)?;
-            match entry.admit(Instant::now(), self.shared.admission.free()) {
+            if !self.serves(&entry, work.lane == Lane::Snapshot, work.deadline).await? {
+                entry = self.find(project, work.deadline).await?;
+                continue;
+            }
+            match entry.admit(&tenant, &self.shared.limits, Instant::now(), self.shared.admission.free()) {
                 Ok(permit) => work.permits.tenant = Some(permit),
-                Err(NotAdmitted::Refused(error)) => return Err(error),
+                Err(NotAdmitted::Refused(error)) => return Err(refused(error, work.name)),
                 Err(NotAdmitted::Leaving) => {
                     entry = self.find_again(&entry, work.deadline).await?;
                     continue;
                 }
+            }
+            // Again, with the permit in hand: who publishes that nobody is served waits for everybody who was let in before.
+            if !self.serves(&entry, work.lane == Lane::Snapshot, work.deadline).await? {
+                work.permits.tenant = None;
+                entry = self.find(project, work.deadline).await?;
+                continue;
             }
             match &*entry.seat() {
                 Seat::Serving(actor) => match actor.send(TenantMessage::Work(work)) {
@@ -154,6 +183,24 @@ impl RuntimeHandle {
             }
             work.permits.tenant = None;
             entry = self.find_again(&entry, work.deadline).await?;
+        }
+    }
+
+    /// Whether `entry` serves; what only needs the snapshot (`shown`) it does while it is held, too. False: it was read again, look again.
+    async fn serves(&self, entry: &TenantEntry, shown: bool, deadline: Instant) -> Result<bool, AskError> {
+        match entry.standing(self.shared.services.clock.now()) {
+            Standing::Serves => Ok(true),
+            Standing::Refuses(Refusal::ProjectHeld) if shown => Ok(true),
+            Standing::Refuses(refusal) => Err(AskError::Refused(refusal)),
+            Standing::Gone => Err(AskError::UnknownProject),
+            Standing::Doubtful => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let number = self.shared.directory.note_change(entry.id);
+                if !self.shared.settle(entry.id, number, left).await {
+                    return Err(AskError::away(RETRY_SOON, "the project cannot be read again after it was held"));
+                }
+                Ok(false)
+            }
         }
     }
 
@@ -195,12 +242,33 @@ impl RuntimeHandle {
     /// # Errors
     /// As [`Self::ask`]; a paused project has settings.
     pub async fn policy(&self, project: &ProjectRef, deadline: Instant) -> Result<PolicySnapshot, AskError> {
-        let entry = self.find(project, deadline).await?;
-        let tenant = entry.snapshot();
-        if tenant.project.status == Status::Deleting {
-            return Err(AskError::UnknownProject);
-        }
-        Ok(PolicySnapshot(tenant))
+        let found = match self.shared.directory.find(project, Instant::now()) {
+            Found::Nothing => match self.activate(project, deadline).await {
+                Ok(entry) => return Ok(PolicySnapshot(Kept::Whole(entry.snapshot()))),
+                // Of one that is paused there is something all the same.
+                Err(error) => match self.shared.directory.find(project, Instant::now()) {
+                    Found::Absent(Absence::Paused(policy), _) => Ok(Kept::Policy(policy)),
+                    _ => Err(error),
+                },
+            },
+            Found::Resident(entry) => Ok(Kept::Whole(entry.snapshot())),
+            Found::Absent(Absence::Paused(policy), _) => Ok(Kept::Policy(policy)),
+            Found::Absent(why, until) => Err(why.refusal(until, Instant::now())),
+        };
+        found.map(PolicySnapshot)
+    }
+
+    /// What a project asked of this gateway since it came into memory; `None` while it is not there.
+    pub fn usage(&self, project: ProjectId) -> Option<ProjectUsage> {
+        UsageSource::usage(&*self.shared, project)
+    }
+
+    /// The projects in memory that asked the most of this gateway, the busiest first.
+    pub fn busiest(&self, most: usize) -> Vec<(ProjectRef, ProjectUsage)> {
+        let mut all = self.shared.directory.all();
+        all.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.usage.requests()));
+        all.truncate(most);
+        all.iter().map(|entry| (entry.project.clone(), entry.usage.read(entry.inside()))).collect()
     }
 
     /// Whether asks are accepted: the runtime lives and no shutdown has begun.
@@ -215,7 +283,8 @@ impl RuntimeHandle {
 
     /// Reads a project again and waits until that is what the next ask meets. Whether that was so in time.
     pub async fn refresh(&self, project: ProjectId) -> bool {
-        self.shared.refresh(project, REFRESH).await
+        let number = self.shared.directory.note_change(project);
+        self.shared.settle(project, number, REFRESH).await
     }
 
     /// A reading of the runtime's counters.
@@ -246,6 +315,19 @@ impl RuntimeHandle {
             let _ended = told.await;
         }
         self.ended().await;
+        self.shared.depart().await;
         finished
+    }
+}
+
+/// A refresh that is over the rate is told so as a passing state: a client that hears anything else ends its session.
+fn refused(error: AskError, operation: &str) -> AskError {
+    match error {
+        AskError::Refused(Refusal::QuotaReached(quota))
+            if operation == <domain::refresh::Request as Operation>::NAME =>
+        {
+            AskError::Refused(Refusal::QuotaBusy(quota))
+        }
+        other => other,
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::kit::{Address, Behaviour, Death, Lost, Post, answer_by};
 use crate::stats::Stats;
-use crate::work::current_deadline;
+use crate::work::{current_deadline, current_hashing_quota};
 
 /// How long hashing may take for a caller without a deadline.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -56,12 +56,13 @@ impl<J> FairQueue<J> {
         }
     }
 
-    /// Takes a job in, or gives it back when its project has too many waiting.
-    fn push(&mut self, project: ProjectId, job: J) -> Result<(), J> {
-        let jobs = self.waiting.entry(project).or_default();
-        if jobs.len() >= self.most_waiting {
+    /// Takes a job in, or gives it back when its project has too many waiting: `most`, or as many as every project may have.
+    fn push(&mut self, project: ProjectId, most: Option<usize>, job: J) -> Result<(), J> {
+        let most = most.unwrap_or(self.most_waiting);
+        if self.waiting.get(&project).map_or(0, VecDeque::len) >= most {
             return Err(job);
         }
+        let jobs = self.waiting.entry(project).or_default();
         if jobs.is_empty() {
             self.turns.push_back(project);
         }
@@ -151,6 +152,8 @@ fn answer<T>(reply: oneshot::Sender<T>, answer: T) {
 /// One job for the pool.
 pub(crate) struct HashingJob {
     project: ProjectId,
+    /// How many of the project's may wait, where it has a quota of its own.
+    most: Option<usize>,
     deadline: Instant,
     task: Task,
 }
@@ -219,7 +222,7 @@ impl Behaviour for HashingPool {
     async fn handle(&mut self, me: &Address<HashingMessage>, message: HashingMessage) -> Result<(), Death> {
         match message {
             HashingMessage::Submit(job) => {
-                if let Err(job) = self.queue.push(job.project, job) {
+                if let Err(job) = self.queue.push(job.project, job.most, job) {
                     job.task.refuse(HashingRefused::Full);
                 }
             }
@@ -244,7 +247,7 @@ impl Hashing {
     ) -> flows::Result<T> {
         let deadline = current_deadline().unwrap_or_else(|| Instant::now() + PATIENCE);
         let (reply, answer) = oneshot::channel();
-        let job = HashingJob { project, deadline, task: task(reply) };
+        let job = HashingJob { project, most: current_hashing_quota(), deadline, task: task(reply) };
         if self.post.send(HashingMessage::Submit(job)).is_err() {
             return Err(flows::Error::Busy("the hashing pool is away".into()));
         }
@@ -287,7 +290,7 @@ mod tests {
     fn flooded(workers: usize) -> FairQueue<u32> {
         let mut queue = FairQueue::new(workers, 100);
         for job in 0..100 {
-            queue.push(A, job).unwrap();
+            queue.push(A, None, job).unwrap();
         }
         queue
     }
@@ -304,7 +307,7 @@ mod tests {
         let mut queue = flooded(2);
         queue.start().unwrap();
         queue.start().unwrap();
-        queue.push(B, 7).unwrap();
+        queue.push(B, None, 7).unwrap();
         assert!(queue.start().is_none(), "both workers are busy");
         queue.finish(A);
         assert_eq!(queue.start(), Some((B, 7)));
@@ -314,7 +317,7 @@ mod tests {
     fn while_another_waits_a_project_holds_at_most_half_of_the_workers() {
         let mut queue = flooded(4);
         for job in 0..100 {
-            queue.push(B, job).unwrap();
+            queue.push(B, None, job).unwrap();
         }
         let started: Vec<ProjectId> = std::iter::from_fn(|| queue.start()).map(|(project, _)| project).collect();
         assert_eq!(started, [A, B, A, B]);
@@ -329,9 +332,11 @@ mod tests {
     #[test]
     fn a_full_queue_gives_the_job_back_and_is_full_for_its_project_only() {
         let mut queue = flooded(1);
-        assert_eq!(queue.push(A, 100), Err(100));
-        assert_eq!(queue.push(B, 1), Ok(()));
+        assert_eq!(queue.push(A, None, 100), Err(100));
+        assert_eq!(queue.push(B, None, 1), Ok(()));
         assert_eq!(queue.len(), 101);
+        assert_eq!(queue.push(A, Some(101), 100), Ok(()), "a quota of its own may be more");
+        assert_eq!(queue.push(B, Some(1), 2), Err(2), "or less");
     }
 
     #[test]

@@ -1,20 +1,19 @@
 //! Hears what changed, here or on another gateway, and lets the tenants concerned read it again.
 //!
-//! The bus is quick and may lose what it carries; the control store's list of changes is slow and loses nothing.
+//! The bus is quick and may lose what it carries; the control store's list of changes is slower and loses nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use cluster::{Bus, Event, Events, Invalidation, Unavailable};
-use domain::ids::{ProjectId, ProjectRef};
-use domain::project::Project;
-use domain::time::Timestamp;
-use storage::control::Change;
-use storage::{ControlStore, StoreError};
+use domain::ids::ProjectId;
+use storage::control::Gateway;
 use tokio::task::AbortHandle;
 
+use crate::control::Chores;
 use crate::directory::{Seat, TenantEntry};
+use crate::follow::Follower;
 use crate::kit::{Address, Behaviour, Death};
 use crate::runtime::Shared;
 use crate::tenant::TenantMessage;
@@ -25,66 +24,38 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long who changes a project waits for it to be read again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Changes read at a time.
-const AT_A_TIME: u32 = 256;
-
-/// What the actors read in the control store themselves: the list of projects and that of their changes.
-#[async_trait]
-pub(crate) trait Control: Send + Sync {
-    /// Up to `limit` projects in the order of their refs, after that one.
-    async fn page(&self, after: Option<&ProjectRef>, limit: u32) -> Result<Vec<Project>, StoreError>;
-    /// The number of the newest change.
-    async fn latest(&self) -> Result<i64, StoreError>;
-    /// Changes after that one, oldest first, with their numbers.
-    async fn after(&self, number: i64, limit: u32) -> Result<Vec<(i64, Invalidation)>, StoreError>;
-    /// Forgets changes that every gateway has seen by now.
-    async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError>;
-}
-
-#[async_trait]
-impl Control for ControlStore {
-    async fn page(&self, after: Option<&ProjectRef>, limit: u32) -> Result<Vec<Project>, StoreError> {
-        self.projects().page(after, limit).await
-    }
-
-    async fn latest(&self) -> Result<i64, StoreError> {
-        self.events().latest().await
-    }
-
-    async fn after(&self, number: i64, limit: u32) -> Result<Vec<(i64, Invalidation)>, StoreError> {
-        let changes = self.events().after(number, limit).await?;
-        let invalidation = |change: storage::control::Event| match change.change {
-            Change::Config => (change.seq, Invalidation::Config(change.project)),
-            Change::Project => (change.seq, Invalidation::Project(change.project)),
-        };
-        Ok(changes.into_iter().map(invalidation).collect())
-    }
-
-    async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError> {
-        self.events().trim(before).await
-    }
+/// What the listener is told.
+pub(crate) enum Heard {
+    /// What the bus carries.
+    Bus(Event),
+    /// Ends of sessions may have been missed; the projects are being read again.
+    MayHaveMissed,
 }
 
 /// Listens to the bus and follows the list of changes.
 pub(crate) struct Listener {
     shared: Arc<Shared>,
+    chores: Arc<dyn Chores>,
+    gateway: Gateway,
     tasks: Vec<AbortHandle>,
 }
 
 impl Listener {
     /// A listener that has not begun.
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, tasks: Vec::new() }
+    pub(crate) fn new(shared: Arc<Shared>, chores: Arc<dyn Chores>, gateway: Gateway) -> Self {
+        Self { shared, chores, gateway, tasks: Vec::new() }
     }
 
     fn hear(&self, event: Event) {
         let directory = &self.shared.directory;
         match event {
             Event::Invalidation(Invalidation::Config(project) | Invalidation::Project(project)) => {
-                directory.invalidate();
+                directory.note_change(project);
                 if let Some(entry) = directory.find_by_id(project) {
                     tell(&entry, TenantMessage::Reload(None));
                 }
+                // It stands in the list by now.
+                self.shared.changed.notify_one();
             }
             Event::Invalidation(Invalidation::Sessions { project, sessions, .. }) => {
                 if let Some(entry) = directory.find_by_id(project) {
@@ -92,15 +63,23 @@ impl Listener {
                     tell(&entry, TenantMessage::Forget(sessions));
                 }
             }
+            Event::Invalidation(Invalidation::Gateway) => self.chores.forget_answers(),
             Event::Resync => {
                 tracing::debug!("everything in memory is read again");
-                directory.invalidate();
+                self.chores.forget_answers();
+                directory.note_all_changed();
                 for entry in directory.all() {
-                    entry.note_ended_sessions();
-                    tell(&entry, TenantMessage::ForgetAll);
                     tell(&entry, TenantMessage::Reload(None));
                 }
+                self.forget_sessions();
             }
+        }
+    }
+
+    fn forget_sessions(&self) {
+        for entry in self.shared.directory.all() {
+            entry.note_ended_sessions();
+            tell(&entry, TenantMessage::ForgetAll);
         }
     }
 }
@@ -113,21 +92,23 @@ fn tell(entry: &TenantEntry, message: TenantMessage) {
 }
 
 impl Behaviour for Listener {
-    type Message = Event;
+    type Message = Heard;
 
-    async fn started(&mut self, me: &Address<Event>) -> Result<(), Death> {
+    async fn started(&mut self, me: &Address<Heard>) -> Result<(), Death> {
         let bus = Arc::clone(&self.shared.services.cluster.bus);
         let events = bus.subscribe();
-        // A predecessor may have died with events in its mailbox.
-        me.cast(Event::Resync);
-        let (changes, period) = (Arc::clone(&self.shared.control), self.shared.limits.changes_poll);
+        // The follower begins with reading everything again: a predecessor may have died with events in its mailbox.
+        let follower = Follower::new(Arc::clone(&self.shared), me.clone(), self.gateway.clone());
         self.tasks.push(tokio::spawn(listen(bus, events, me.clone())).abort_handle());
-        self.tasks.push(tokio::spawn(follow(changes, period, me.clone())).abort_handle());
+        self.tasks.push(tokio::spawn(follower.follow()).abort_handle());
         Ok(())
     }
 
-    async fn handle(&mut self, _: &Address<Event>, event: Event) -> Result<(), Death> {
-        self.hear(event);
+    async fn handle(&mut self, _: &Address<Heard>, heard: Heard) -> Result<(), Death> {
+        match heard {
+            Heard::Bus(event) => self.hear(event),
+            Heard::MayHaveMissed => self.forget_sessions(),
+        }
         Ok(())
     }
 }
@@ -138,7 +119,7 @@ impl Drop for Listener {
     }
 }
 
-async fn listen(bus: Arc<dyn Bus>, mut events: Events, me: Address<Event>) {
+async fn listen(bus: Arc<dyn Bus>, mut events: Events, me: Address<Heard>) {
     loop {
         let event = match events.recv().await {
             Some(event) => event,
@@ -148,40 +129,8 @@ async fn listen(bus: Arc<dyn Bus>, mut events: Events, me: Address<Event>) {
                 Event::Resync
             }
         };
-        if me.send(event).is_err() {
+        if me.send(Heard::Bus(event)).is_err() {
             return;
-        }
-    }
-}
-
-/// Passes on what the list of changes says, from now on.
-async fn follow(changes: Arc<dyn Control>, period: Duration, me: Address<Event>) {
-    let mut last = changes.latest().await.ok();
-    loop {
-        tokio::time::sleep(period).await;
-        let heard = match last {
-            Some(number) => next_changes(&*changes, number, &me).await,
-            // What happened until now was missed.
-            None => changes.latest().await.inspect(|_| me.cast(Event::Resync)),
-        };
-        match heard {
-            Ok(number) => last = Some(number),
-            Err(error) => tracing::debug!(%error, "list of changes not read"),
-        }
-    }
-}
-
-/// Passes on every change after `number` and gives the number of the last one.
-async fn next_changes(changes: &dyn Control, mut number: i64, me: &Address<Event>) -> Result<i64, StoreError> {
-    loop {
-        let read = changes.after(number, AT_A_TIME).await?;
-        let more = read.len() >= AT_A_TIME as usize;
-        for (change, invalidation) in read {
-            number = change;
-            me.cast(Event::Invalidation(invalidation));
-        }
-        if !more {
-            return Ok(number);
         }
     }
 }
@@ -213,7 +162,9 @@ impl Bus for ReadYourWrites {
 
 impl ReadYourWrites {
     async fn refresh(&self, project: ProjectId) {
-        if !self.shared.refresh(project, PATIENCE).await {
+        let number = self.shared.directory.note_change(project);
+        self.shared.changed.notify_one();
+        if !self.shared.settle(project, number, PATIENCE).await {
             tracing::warn!(%project, "a change of the project is not yet served");
         }
     }

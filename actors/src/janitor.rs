@@ -1,79 +1,82 @@
-//! The janitor: removes what has expired, in every project, a little at a time.
-//!
-//! It walks the control store's projects in the order of their refs, one page a step, and rests when it has been everywhere.
-//! Gateways that share counters share the work; without them each does all of it, and passes over what another one holds.
+//! The janitor: does what is due. Every step asks the control store's indexes what that is: projects whose rows expire, deleted
+//! projects whose time is over, keys that are to be in use. It never walks through projects, and gateways share the work, because
+//! whoever takes some of it has it alone for a while.
 
-mod walk;
+mod chores;
+mod sweep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ids::ProjectRef;
 use tokio::time::Instant;
 
+use crate::control::Chores;
 use crate::kit::{Address, Behaviour, Death, Timer};
 use crate::runtime::Shared;
 
-/// Age at which the changes that gateways follow are forgotten, in seconds.
-const DAY: i64 = 24 * 3600;
+/// How long one step goes on with expired rows before it looks for what else is due.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the janitor is told.
 pub(crate) enum JanitorMessage {
-    /// Go on where you stopped.
+    /// Look for what is due.
     Step,
-    /// The step is over; the last project it saw, `None` = all have been seen.
-    Stepped(Option<ProjectRef>),
+    /// The step is over.
+    Stepped,
 }
 
-/// Walks from project to project.
+/// Does what is due.
 pub(crate) struct Janitor {
     shared: Arc<Shared>,
+    chores: Arc<dyn Chores>,
     at_work: bool,
-    after: Option<ProjectRef>,
-    /// When the round began, and until when there is rest after it.
-    began: Option<Instant>,
-    rest: Option<Instant>,
+    /// When the gateway's own books were tidied last.
+    tidied: Option<Instant>,
     steps: Option<Timer>,
 }
 
 impl Janitor {
     /// A janitor that has not begun.
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, at_work: false, after: None, began: None, rest: None, steps: None }
+    pub(crate) fn new(shared: Arc<Shared>, chores: Arc<dyn Chores>) -> Self {
+        Self { shared, chores, at_work: false, tidied: None, steps: None }
     }
 
     fn step(&mut self, me: &Address<JanitorMessage>) {
-        let now = Instant::now();
-        if self.at_work || self.rest.is_some_and(|until| now < until) {
+        if self.at_work {
             return;
         }
         self.at_work = true;
-        self.rest = None;
-        self.began.get_or_insert(now);
-        let mut done = StepDone { janitor: me.clone(), after: self.after.clone() };
-        let shared = Arc::clone(&self.shared);
+        let now = Instant::now();
+        let tidy = self.tidied.is_none_or(|last| now.duration_since(last) >= self.shared.limits.janitor_sweep);
+        if tidy {
+            self.tidied = Some(now);
+        }
+        let stepped = StepDone(me.clone());
+        let (shared, chores) = (Arc::clone(&self.shared), Arc::clone(&self.chores));
         tokio::spawn(async move {
-            if let Ok(last) = walk::step(&shared, done.after.as_ref()).await {
-                done.reached(last);
-            }
+            let _stepped = stepped;
+            step(&shared, &chores, tidy).await;
         });
     }
+}
 
-    fn stepped(&mut self, last: Option<ProjectRef>) {
-        self.at_work = false;
-        self.after = last;
-        if self.after.is_none()
-            && let Some(began) = self.began.take()
-        {
-            self.rest = Some(began + self.shared.limits.janitor_sweep);
-            let shared = Arc::clone(&self.shared);
-            tokio::spawn(async move {
-                let before = shared.services.clock.now().plus_seconds(-DAY);
-                if let Err(error) = shared.control.forget_before(before).await {
-                    tracing::warn!(%error, "old changes not forgotten");
-                }
-            });
+async fn step(shared: &Arc<Shared>, chores: &Arc<dyn Chores>, tidy: bool) {
+    shared.write_books().await;
+    chores::step(shared, chores).await;
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until {
+        match sweep::step(shared).await {
+            // As long as much is due there is no pause.
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                tracing::debug!(%error, "projects that are due not listed");
+                break;
+            }
         }
+    }
+    if tidy && let Err(error) = shared.control.tidy(shared.services.clock.now()).await {
+        tracing::debug!(%error, "old changes not forgotten");
     }
 }
 
@@ -89,26 +92,17 @@ impl Behaviour for Janitor {
     async fn handle(&mut self, me: &Address<JanitorMessage>, message: JanitorMessage) -> Result<(), Death> {
         match message {
             JanitorMessage::Step => self.step(me),
-            JanitorMessage::Stepped(last) => self.stepped(last),
+            JanitorMessage::Stepped => self.at_work = false,
         }
         Ok(())
     }
 }
 
-/// Says that a step is over, however it ended: one that crashed is made again.
-struct StepDone {
-    janitor: Address<JanitorMessage>,
-    after: Option<ProjectRef>,
-}
-
-impl StepDone {
-    fn reached(&mut self, last: Option<ProjectRef>) {
-        self.after = last;
-    }
-}
+/// Says that a step is over, however it ended.
+struct StepDone(Address<JanitorMessage>);
 
 impl Drop for StepDone {
     fn drop(&mut self) {
-        self.janitor.cast(JanitorMessage::Stepped(self.after.take()));
+        self.0.cast(JanitorMessage::Stepped);
     }
 }

@@ -9,8 +9,8 @@
 //!  |       `- Supervisor of challenges   `- Challenge: codes and links, in strict order
 //!  |- HashingPool          argon2id and bcrypt, fair among projects
 //!  |- Outbox               delivers what transactions promised
-//!  |- Listener             invalidations, of this gateway and of others
-//!  `- Janitor              expiry
+//!  |- Listener             changes, of this gateway and of others, and how far this one has followed them
+//!  `- Janitor              what is due: expired rows, deleted projects, keys
 //! ```
 //!
 //! Supervisors do no work and never wait; leaves do all of it. Everything in flight holds permits that were taken
@@ -18,8 +18,12 @@
 //! an actor only spares its neighbours the contention.
 
 mod challenge;
+mod changes;
+mod control;
 mod directory;
+mod due;
 mod error;
+mod follow;
 mod handle;
 mod hashing;
 mod invalidation;
@@ -30,16 +34,17 @@ mod limits;
 mod operation;
 mod operations;
 mod outbox;
-mod placement;
 mod poll;
 mod registry;
 mod root;
 mod runtime;
 mod session;
+mod settle;
 mod snapshots;
 mod start;
 mod stats;
 mod tenant;
+mod usage;
 mod work;
 
 pub use error::{AskError, Cause};

@@ -18,11 +18,11 @@ pub struct Rate {
 pub struct Limits {
     /// Requests in flight in the whole process.
     pub in_flight: u32,
-    /// Requests in flight in one project.
+    /// Requests in flight in one project that has no quota of its own.
     pub tenant_in_flight: u32,
     /// Requests waiting for or running in one session or challenge.
     pub entity_in_flight: u32,
-    /// Requests a second of one project; `None` = no limit of its own.
+    /// Requests a second of one project that has no quota of its own; `None` = no limit.
     pub tenant_rate: Option<Rate>,
     /// Projects kept in memory; the least recently used ones leave first.
     pub resident_tenants: usize,
@@ -48,7 +48,7 @@ pub struct Limits {
     pub quarantine: Duration,
     /// Hashing threads; 0 = as many as cores.
     pub hashing_workers: usize,
-    /// Hashing jobs of one project that may wait.
+    /// Hashing jobs that may wait of one project that has no quota of its own.
     pub hashing_queue: usize,
     /// Deliveries at a time for each database, and half of those in the whole process.
     pub deliveries: usize,
@@ -60,13 +60,13 @@ pub struct Limits {
     pub delivery_lease: Duration,
     /// How often every database is asked for due outbox rows.
     pub outbox_sweep: Duration,
-    /// How often the control store is asked for changes that the bus may have lost.
+    /// How often the control store is asked for changes, and other gateways can see how far this one has followed them.
     pub changes_poll: Duration,
     /// How often who waits for sessions to end looks for himself, in case the bus has lost the hint.
     pub ends_poll: Duration,
     /// How often a project's expired rows are removed, at most.
     pub janitor_sweep: Duration,
-    /// The pause between two pages of projects whose expired rows are removed.
+    /// How often it is looked what is due: expired rows, deleted projects, keys that are to be in use.
     pub janitor_step: Duration,
 }
 
@@ -96,7 +96,7 @@ impl Default for Limits {
             delivery_attempts: 60,
             delivery_lease: Duration::from_secs(150),
             outbox_sweep: Duration::from_secs(15),
-            changes_poll: Duration::from_secs(5),
+            changes_poll: Duration::from_secs(1),
             ends_poll: Duration::from_secs(5),
             janitor_sweep: Duration::from_secs(300),
             janitor_step: Duration::from_secs(5),
@@ -152,3 +152,8 @@ pub(crate) const SERVICE: Restart = Restart {
 
 /// How long a supervisor waits for its children when it leaves.
 pub(crate) const DRAIN: Duration = Duration::from_secs(5);
+
+/// Whole seconds of a duration.
+pub(crate) fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::ids::InstanceId;
+use domain::project::Placement;
 use domain::time::Timestamp;
 use flows::{OutboxWake, Tenant};
-use storage::{Database, OutboxDepth, OutboxRow, StoreError};
+use futures::FutureExt;
+use storage::{Database, DatabaseKey, OutboxDepth, OutboxRow, StoreError};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
@@ -20,7 +22,6 @@ use uuid::Uuid;
 
 use crate::kit::{Address, Behaviour, Death, Post, Timer};
 use crate::limits::DRAIN;
-use crate::placement::Place;
 
 pub(crate) use courier::Courier;
 
@@ -82,7 +83,26 @@ impl Ledger for Database {
     }
 }
 
-/// Every database that may hold due rows.
+/// A database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    /// The gateway's.
+    Gateway,
+    /// A project's own.
+    Own(DatabaseKey),
+}
+
+impl Place {
+    /// Where the rows of `tenant` are.
+    fn of(tenant: &Tenant) -> Self {
+        match tenant.project.placement {
+            Placement::Gateway => Self::Gateway,
+            Placement::Postgres | Placement::Sqlite => Self::Own(tenant.store.database().key()),
+        }
+    }
+}
+
+/// Every database that is in use.
 pub(crate) type Ledgers = Arc<dyn Fn() -> Vec<(Place, Arc<dyn Ledger>)> + Send + Sync>;
 
 /// What the deliverer is told.
@@ -91,16 +111,23 @@ pub(crate) enum OutboxMessage {
     Wake(Place, Arc<dyn Ledger>),
     /// Look everywhere.
     Sweep,
-    /// The line of a database has ended, which it does only by a crash.
+    /// The line of a database has ended: it has nothing to do, or it crashed.
     Ended(Place),
 }
 
-/// The deliverer: one line for each database, so that one which is away delays no other.
+/// Wakes a line.
+struct Bell {
+    rung: Arc<Notify>,
+    ledger: Arc<dyn Ledger>,
+}
+
+/// The deliverer: one line for each database, so that one which is away delays no other. The gateway's has one all the time, a
+/// project's own as long as something is to be delivered there.
 pub(crate) struct Outbox {
     courier: Courier,
     ledgers: Ledgers,
     period: Duration,
-    bells: HashMap<Place, Arc<Notify>>,
+    bells: HashMap<Place, Bell>,
     lines: JoinSet<()>,
     sweep: Option<Timer>,
     measured: Option<Instant>,
@@ -131,17 +158,26 @@ impl Outbox {
     /// Lets the line of a database look for due rows.
     fn ring(&mut self, me: &Address<OutboxMessage>, place: Place, ledger: Arc<dyn Ledger>) {
         if let Some(bell) = self.bells.get(&place) {
-            return bell.notify_one();
+            return bell.rung.notify_one();
         }
         while self.lines.try_join_next().is_some() {}
-        let bell = Arc::new(Notify::new());
-        let line = Line::new(self.courier.clone(), ledger, Arc::clone(&bell));
+        let rung = Arc::new(Notify::new());
+        let line = Line::new(self.courier.clone(), Arc::clone(&ledger), Arc::clone(&rung), place != Place::Gateway);
         let ended = LineEnded { deliverer: me.clone(), place };
         let _running: AbortHandle = self.lines.spawn(async move {
             let _ended = ended;
             line.work().await;
         });
-        self.bells.insert(place, bell);
+        self.bells.insert(place, Bell { rung, ledger });
+    }
+
+    /// The line of a database has ended. If it was rung just then, another one looks.
+    fn ended(&mut self, me: &Address<OutboxMessage>, place: Place) {
+        if let Some(Bell { rung, ledger }) = self.bells.remove(&place)
+            && rung.notified().now_or_never().is_some()
+        {
+            self.ring(me, place, ledger);
+        }
     }
 }
 
@@ -184,11 +220,12 @@ impl Behaviour for Outbox {
             OutboxMessage::Sweep => {
                 let ledgers = (self.ledgers)();
                 self.measure(&ledgers);
-                for (place, ledger) in ledgers {
+                // Others are not kept open for it: who writes there wakes their line, and the janitor looks when something is due.
+                for (place, ledger) in ledgers.into_iter().filter(|(place, _)| *place == Place::Gateway) {
                     self.ring(me, place, ledger);
                 }
             }
-            OutboxMessage::Ended(place) => drop(self.bells.remove(&place)),
+            OutboxMessage::Ended(place) => self.ended(me, place),
         }
         Ok(())
     }

@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use domain::ids::ProjectRef;
+use domain::refusal::Refusal;
 use domain::request::Caller;
 use tokio::time::Instant;
 
 use crate::error::AskError;
 use crate::handle::RuntimeHandle;
+use crate::limits::RETRY_SOON;
 use crate::operation::Operation;
 
 /// How an operation is asked again.
@@ -48,6 +50,10 @@ impl RuntimeHandle {
                 // Who waits already gives way to who works.
                 (Err(AskError::Overloaded { retry_after } | AskError::Limited { retry_after }), Some(earlier)) => {
                     pause = pause.min(retry_after);
+                    earlier
+                }
+                (Err(AskError::Refused(Refusal::QuotaBusy(_) | Refusal::QuotaReached(_))), Some(earlier)) => {
+                    pause = pause.min(RETRY_SOON);
                     earlier
                 }
                 (Err(error), _) => return Err(error),

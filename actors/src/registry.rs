@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::ProjectRef;
-use flows::Tenant;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::directory::{Absence, Seat, TenantEntry};
-use crate::error::{AskError, Cause};
+use crate::directory::{Absence, Seat, Snapshot, TenantEntry};
+use crate::error::AskError;
 use crate::kit::{Address, Behaviour, ChildId, Crashes, Death, Ended, Found, Timer, Verdict, spawn_child};
 use crate::limits::{DRAIN, LOAD, TENANT};
-use crate::runtime::{SHARDS, Shared, shard_number};
+use crate::runtime::{Loaded, SHARDS, Shared, shard_number};
 use crate::tenant::{Done, TenantActor, TenantMessage, tell};
 
 /// Who waits for a tenant to serve.
@@ -24,14 +23,23 @@ pub(crate) type Parked = oneshot::Sender<Result<Arc<TenantEntry>, AskError>>;
 pub(crate) enum RegistryMessage {
     /// Answer when this project's tenant serves, and start it if need be.
     Activate(ProjectRef, Parked),
-    /// A project was read; the number is the directory's epoch when the reading began.
-    Loaded(ProjectRef, u64, Result<Option<Box<Tenant>>, Cause>),
+    /// A project was read.
+    Loaded(ProjectRef, Box<Loaded>),
     /// A pause is over: start this tenant again.
     Revive(ProjectRef),
-    /// This project does not exist any more.
-    Gone(Arc<TenantEntry>, Vec<Done>),
+    /// This project is not served any more.
+    Gone(Gone),
     /// Look for idle tenants.
     Sweep,
+}
+
+/// A project that is not served any more.
+pub(crate) struct Gone {
+    pub(crate) entry: Arc<TenantEntry>,
+    pub(crate) why: Absence,
+    /// The number of the last change of which that is known.
+    pub(crate) number: u64,
+    pub(crate) waiting: Vec<Done>,
 }
 
 /// How often a load is repeated because something changed while it ran.
@@ -128,41 +136,32 @@ impl Registry {
         self.tenants.insert(project.clone(), Standing::Loading { parked, loads });
         self.loading += 1;
         let (shared, me) = (Arc::clone(&self.shared), me.clone());
-        let epoch = shared.directory.epoch();
         tokio::spawn(async move {
-            let loaded = shared.load(&project).await;
-            me.cast(RegistryMessage::Loaded(project, epoch, loaded.map(|found| found.map(Box::new))));
+            let loaded = shared.look_up(&project).await;
+            me.cast(RegistryMessage::Loaded(project, Box::new(loaded)));
         });
     }
 
-    async fn loaded(
-        &mut self,
-        me: &Address<RegistryMessage>,
-        project: ProjectRef,
-        epoch: u64,
-        loaded: Result<Option<Box<Tenant>>, Cause>,
-    ) {
+    async fn loaded(&mut self, me: &Address<RegistryMessage>, project: ProjectRef, mut loaded: Loaded) {
         let Some(Standing::Loading { parked, loads }) = self.tenants.remove(&project) else { return };
         self.loading -= 1;
-        if self.shared.directory.epoch() != epoch && loads < LOADS_AGAIN {
+        if loads < LOADS_AGAIN && loaded.is_doubtful(&self.shared.directory) {
             return self.load(me, project, parked, loads + 1);
         }
         let now = Instant::now();
-        let (why, until) = match loaded {
-            Ok(Some(tenant)) => {
+        let found = std::mem::replace(&mut loaded.found, Ok(None));
+        let absent = match found.map(|found| found.map_or(Ok(Absence::Unknown), Absence::of)) {
+            Ok(Err(tenant)) => {
                 self.failures.remove(&project);
-                let entry = Arc::new(TenantEntry::new(*tenant, &self.shared.limits, now));
-                self.make_room(now);
-                self.serve(me, Arc::clone(&entry), Crashes::default(), parked).await;
-                // A change that came too late for the load may have come too early for the directory.
-                if self.shared.directory.epoch() != epoch {
-                    read_again(&entry);
-                }
-                return;
+                return self.enter(me, loaded.snapshot(tenant), now, parked).await;
             }
-            Ok(None) => {
+            Ok(Ok(absent)) => Ok(absent),
+            Err(error) => Err(error),
+        };
+        let (why, until) = match absent {
+            Ok(absent) => {
                 self.failures.remove(&project);
-                (Absence::Unknown, now + self.shared.limits.unknown_for)
+                (absent, now + self.shared.limits.unknown_for)
             }
             Err(error) => {
                 tracing::warn!(%project, %error, "project not loaded");
@@ -174,9 +173,22 @@ impl Registry {
                 (Absence::Failing(error), now + LOAD.pause_after(*failures))
             }
         };
-        self.shared.directory.note_absent(project, why.clone(), until, epoch);
+        self.shared.directory.note_absent(project, why.clone(), until, loaded.strangers);
         for caller in parked {
             reply(caller, Err(why.clone().refusal(until, now)));
+        }
+    }
+
+    /// Lets a project into memory.
+    async fn enter(&mut self, me: &Address<RegistryMessage>, snapshot: Snapshot, now: Instant, parked: Vec<Parked>) {
+        let number = snapshot.number;
+        let entry = Arc::new(TenantEntry::new(snapshot, now));
+        self.make_room(now);
+        self.serve(me, Arc::clone(&entry), Crashes::default(), parked).await;
+        self.shared.put_down(&entry, now);
+        // A change that came too late for the load may have come too early for the directory.
+        if self.shared.directory.changes().since(entry.id, number) {
+            read_again(&entry);
         }
     }
 
@@ -207,17 +219,18 @@ impl Registry {
         self.tenants.insert(entry.project.clone(), Standing::Serving(Tenancy { entry, actor, crashes }));
     }
 
-    /// Lets a tenant go if nobody is inside, or for good if its project is `deleted`.
-    fn dismiss(&mut self, project: &ProjectRef, deleted: bool) {
+    /// Lets a tenant go if nobody is inside, or for good if its project is `gone`: those inside are served to the end.
+    fn dismiss(&mut self, project: &ProjectRef, gone: bool) {
         let Some(Standing::Serving(tenancy)) = self.tenants.remove(project) else { return };
         let entry = &tenancy.entry;
         // In this order: who finds no permit now looks at the seat and comes back to us.
         entry.set_seat(Seat::Leaving);
-        if !entry.close_if_empty() && !deleted {
+        if !entry.close_if_empty() && !gone {
             entry.set_seat(Seat::Serving(tenancy.actor.clone()));
             self.tenants.insert(project.clone(), Standing::Serving(tenancy));
             return;
         }
+        self.shared.put_down_last(entry, Instant::now());
         self.shared.directory.remove(entry);
         tenancy.actor.drain();
         self.shared.stats.passivations.count();
@@ -246,9 +259,9 @@ impl Registry {
         let now = Instant::now();
         let mut idle = Vec::new();
         for (project, standing) in &self.tenants {
-            if let Standing::Serving(tenancy) = standing
-                && now.saturating_duration_since(tenancy.entry.last_used()) >= self.shared.limits.tenant_idle
-            {
+            let Standing::Serving(tenancy) = standing else { continue };
+            self.shared.put_down(&tenancy.entry, now);
+            if now.saturating_duration_since(tenancy.entry.last_used()) >= self.shared.limits.tenant_idle {
                 idle.push(project.clone());
             }
         }
@@ -260,16 +273,21 @@ impl Registry {
         }
     }
 
-    fn gone(&mut self, entry: &Arc<TenantEntry>, waiting: Vec<Done>) {
+    fn gone(&mut self, gone: Gone) {
+        let Gone { entry, why, number, waiting } = gone;
         let current = match self.tenants.get(&entry.project) {
-            Some(Standing::Serving(tenancy)) => Arc::ptr_eq(&tenancy.entry, entry),
+            Some(Standing::Serving(tenancy)) => Arc::ptr_eq(&tenancy.entry, &entry),
             _ => false,
         };
         if current {
-            self.dismiss(&entry.project, true);
+            let strangers = self.shared.directory.strangers();
             let until = Instant::now() + self.shared.limits.unknown_for;
-            let epoch = self.shared.directory.epoch();
-            self.shared.directory.note_absent(entry.project.clone(), Absence::Unknown, until, epoch);
+            self.dismiss(&entry.project, true);
+            let directory = &self.shared.directory;
+            // A change from now on finds nothing in memory and forgets this.
+            if !directory.changes().since(entry.id, number) {
+                directory.note_absent(entry.project.clone(), why, until, strangers);
+            }
         }
         tell(waiting);
     }
@@ -363,9 +381,9 @@ impl Behaviour for Registry {
     async fn handle(&mut self, me: &Address<RegistryMessage>, message: RegistryMessage) -> Result<(), Death> {
         match message {
             RegistryMessage::Activate(project, caller) => self.activate(me, project, caller),
-            RegistryMessage::Loaded(project, epoch, loaded) => self.loaded(me, project, epoch, loaded).await,
+            RegistryMessage::Loaded(project, loaded) => self.loaded(me, project, *loaded).await,
             RegistryMessage::Revive(project) => self.revive(me, &project).await,
-            RegistryMessage::Gone(entry, waiting) => self.gone(&entry, waiting),
+            RegistryMessage::Gone(gone) => self.gone(gone),
             RegistryMessage::Sweep => self.sweep(),
         }
         Ok(())

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use storage::control::Gateway;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use crate::control::Chores;
 use crate::handle::Health;
 use crate::hashing::{Hashing, HashingPool};
 use crate::invalidation::Listener;
@@ -46,6 +48,8 @@ pub(crate) struct Plan {
     pub(crate) waker: Waker,
     pub(crate) courier: Courier,
     pub(crate) ledgers: Ledgers,
+    pub(crate) chores: Arc<dyn Chores>,
+    pub(crate) gateway: Gateway,
 }
 
 /// The root.
@@ -87,8 +91,15 @@ impl Root {
                 }
                 address.lifeline()
             }
-            Service::Listener => spawn_child(me, Listener::new(Arc::clone(shared))).await?.lifeline(),
-            Service::Janitor => spawn_child(me, Janitor::new(Arc::clone(shared))).await?.lifeline(),
+            Service::Listener => {
+                let listener =
+                    Listener::new(Arc::clone(shared), Arc::clone(&self.plan.chores), self.plan.gateway.clone());
+                spawn_child(me, listener).await?.lifeline()
+            }
+            Service::Janitor => {
+                let janitor = Janitor::new(Arc::clone(shared), Arc::clone(&self.plan.chores));
+                spawn_child(me, janitor).await?.lifeline()
+            }
         };
         self.children.insert(lifeline.id(), (service, lifeline));
         Ok(())

@@ -2,22 +2,23 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
-use domain::ids::{ProjectId, ProjectRef};
+use domain::ids::ProjectRef;
+use domain::time::Timestamp;
 use flows::{Context, Services, Tenant, TenantSource, WarmSession};
 use futures::FutureExt;
-use tokio::sync::{Semaphore, oneshot, watch};
-use tokio::time::Instant;
+use tokio::sync::{Notify, Semaphore, watch};
+use uuid::Uuid;
 
-use crate::directory::{Seat, TenantDirectory, TenantEntry};
+use crate::changes::Reading;
+use crate::control::Control;
+use crate::directory::{Snapshot, TenantDirectory, TenantEntry};
+use crate::due::Due;
 use crate::error::Cause;
-use crate::invalidation::Control;
-use crate::kit::{Admission, Post, answer_by};
+use crate::kit::{Admission, Post};
 use crate::limits::Limits;
 use crate::registry::RegistryMessage;
 use crate::stats::Stats;
-use crate::tenant::TenantMessage;
 use crate::work::Work;
 
 /// Registry shards: a storm of activations in one delays only a sixteenth of the projects.
@@ -37,6 +38,12 @@ pub(crate) struct Shared {
     /// Whether a shutdown has begun: who only waits is sent away.
     pub(crate) leaving: watch::Sender<bool>,
     pub(crate) control: Arc<dyn Control>,
+    /// Who this gateway is among those of its control store.
+    pub(crate) gateway: Uuid,
+    /// Projects whose rows may expire.
+    pub(crate) due: Due,
+    /// Rung when the list of changes is worth a look.
+    pub(crate) changed: Notify,
     source: Arc<dyn TenantSource>,
     shards: Vec<Post<RegistryMessage>>,
 }
@@ -48,18 +55,21 @@ impl Shared {
         stats: Arc<Stats>,
         services: Arc<Services>,
         source: Arc<dyn TenantSource>,
-        control: Arc<dyn Control>,
+        control: (Arc<dyn Control>, Uuid),
     ) -> Self {
         Self {
             directory: TenantDirectory::new(&limits),
             admission: Admission::new(limits.in_flight),
             reloads: Semaphore::new(RELOADS),
             leaving: watch::Sender::new(false),
+            due: Due::default(),
+            changed: Notify::new(),
             shards: (0..SHARDS).map(|_| Post::default()).collect(),
             limits,
             stats,
             services,
-            control,
+            gateway: control.1,
+            control: control.0,
             source,
         }
     }
@@ -85,26 +95,54 @@ impl Shared {
         }
     }
 
-    /// Lets a project be read again and waits, at most for `limit`, until that is what is served. Whether it is.
-    pub(crate) async fn refresh(&self, project: ProjectId, limit: Duration) -> bool {
-        self.directory.invalidate();
-        let Some(entry) = self.directory.find_by_id(project) else { return true };
-        let Seat::Serving(actor) = &*entry.seat() else { return false };
-        let (done, told) = oneshot::channel();
-        actor.cast(TenantMessage::Reload(Some(done)));
-        answer_by(Instant::now() + limit, told).await.is_ok()
-    }
-
     /// Reads a project. A panic in the source is a failure like any other, and so is one that takes too long.
-    pub(crate) async fn load(&self, project: &ProjectRef) -> Result<Option<Tenant>, Cause> {
+    pub(crate) async fn load(&self, project: &ProjectRef) -> Result<Option<Box<Tenant>>, Cause> {
         self.stats.loads.count();
         let load = AssertUnwindSafe(self.source.load(project)).catch_unwind();
         match tokio::time::timeout(self.limits.load_time, load).await {
-            Ok(Ok(Ok(found))) => Ok(found),
+            Ok(Ok(Ok(found))) => Ok(found.map(Box::new)),
             Ok(Ok(Err(error))) => Err(Arc::new(error)),
             Ok(Err(_)) => Err(cause("loading the project panicked")),
             Err(_) => Err(cause("loading the project took too long")),
         }
+    }
+
+    /// Reads a project, and knows which changes that certainly shows.
+    pub(crate) async fn look_up(&self, project: &ProjectRef) -> Loaded {
+        let (reading, read_at) = (self.directory.changes().begin(), self.services.clock.now());
+        let strangers = self.directory.strangers();
+        let found = self.load(project).await;
+        Loaded { found, read_at, strangers, reading }
+    }
+}
+
+/// A project that was read.
+pub(crate) struct Loaded {
+    pub(crate) found: Result<Option<Box<Tenant>>, Cause>,
+    /// The directory's count of them before.
+    pub(crate) strangers: u64,
+    read_at: Timestamp,
+    /// Not over before what was read has its place.
+    reading: Reading,
+}
+
+impl Loaded {
+    /// Whether what was read may be old by now.
+    pub(crate) fn is_doubtful(&self, directory: &TenantDirectory) -> bool {
+        match &self.found {
+            Ok(Some(tenant)) => directory.changes().since(tenant.project.id, self.reading.number()),
+            Ok(None) | Err(_) => directory.strangers() != self.strangers,
+        }
+    }
+
+    /// The number of the last change that was certainly seen.
+    pub(crate) fn number(&self) -> u64 {
+        self.reading.number()
+    }
+
+    /// `tenant` as it is published.
+    pub(crate) fn snapshot(&self, tenant: Box<Tenant>) -> Snapshot {
+        Snapshot { tenant: Arc::new(*tenant), read_at: self.read_at, number: self.reading.number() }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
-use domain::ids::ProjectRef;
+use domain::ids::{ProjectId, ProjectRef};
 use flows::Tenant;
 use tokio::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::runtime::Shared;
 /// How many projects are remembered that do not serve.
 const REMEMBERED: usize = 256;
 
-/// Projects that were read lately, the oldest first. Whatever changes anywhere empties it.
+/// Projects that were read lately, the oldest first. One that changes is forgotten.
 #[derive(Default)]
 pub(crate) struct Recent {
     known: Mutex<VecDeque<Arc<Tenant>>>,
@@ -47,8 +47,13 @@ impl Recent {
         Arc::clone(turns.entry(project.clone()).or_default())
     }
 
+    /// A project has to be read again.
+    pub(crate) fn forget(&self, project: ProjectId) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).retain(|tenant| tenant.project.id != project);
+    }
+
     /// Everything has to be read again.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn forget_all(&self) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
@@ -71,7 +76,7 @@ impl Shared {
 
     async fn read(&self, project: &ProjectRef) -> flows::Result<Option<Arc<Tenant>>> {
         let loaded = self.load(project).await.map_err(|cause| flows::Error::Busy(cause.to_string().into()))?;
-        Ok(loaded.map(Arc::new))
+        Ok(loaded.map(|tenant| Arc::new(*tenant)))
     }
 
     /// The project as it is served. One that is not in memory is read, without becoming resident.
@@ -84,10 +89,11 @@ impl Shared {
         if let Some(known) = self.at_hand(project) {
             return Ok(Some(known));
         }
-        let epoch = self.directory.epoch();
+        let reading = self.directory.changes().begin();
         let Some(tenant) = self.read(project).await? else { return Ok(None) };
-        // What was read while something changed may be old.
-        self.directory.recent().put(Arc::clone(&tenant), || self.directory.epoch() == epoch);
+        // What was read while the project changed may be old.
+        let current = || !self.directory.changes().since(tenant.project.id, reading.number());
+        self.directory.recent().put(Arc::clone(&tenant), current);
         Ok(Some(tenant))
     }
 }

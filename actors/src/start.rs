@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
-use domain::secret::Secret;
+use domain::project::Placement;
+use domain::quota::Quotas;
 use flows::delivery::Deliver;
-use flows::management::Management;
+use flows::management::{Management, UsageSource};
 use flows::{Hasher, OutboxWake, Services, TenantSource};
 use storage::Database;
+use storage::control::Gateway;
 use tokio::sync::{oneshot, watch};
 
+use crate::control::Control;
 use crate::handle::{Health, RuntimeHandle};
 use crate::hashing::Hashing;
 use crate::invalidation::ReadYourWrites;
 use crate::kit::{Death, spawn_root};
 use crate::limits::Limits;
-use crate::outbox::{Courier, Ledger, Waker};
-use crate::placement::Place;
+use crate::outbox::{Courier, Ledger, Place, Waker};
 use crate::root::{Plan, Root, RootMessage};
 use crate::runtime::Shared;
 use crate::snapshots::Snapshots;
@@ -44,12 +46,19 @@ pub struct Runtime {
     hashing: Hashing,
     waker: Waker,
     snapshots: Snapshots,
+    name: String,
 }
 
 impl Runtime {
     /// A runtime within `limits`.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, hashing: Hashing::default(), waker: Waker::default(), snapshots: Snapshots::default() }
+        let (hashing, waker, snapshots) = (Hashing::default(), Waker::default(), Snapshots::default());
+        Self { limits, hashing, waker, snapshots, name: "gateway".to_owned() }
+    }
+
+    /// The same under a name that tells it from other gateways of its control store.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..self }
     }
 
     /// Hashes passwords in the pool, once the runtime has been started.
@@ -76,18 +85,37 @@ impl Runtime {
         let stats = Arc::new(Stats::default());
         let (clock, entropy) = (Arc::clone(&services.clock), Arc::clone(&services.entropy));
         let courier = Courier::new(deliver, clock, entropy, Arc::clone(&stats), &self.limits);
-        let shared = Arc::new(Shared::new(self.limits, stats, services, source, Arc::new(management.control.clone())));
+        let now = services.clock.now();
+        let gateway = Gateway {
+            id: services.entropy.uuid(),
+            name: self.name,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: now,
+            seen_at: now,
+            seq: 0,
+        };
+        management.granted =
+            Quotas { database: management.databases.share(Placement::Gateway, None), ..granted(&self.limits) };
+        let control = (Arc::new(management.control.clone()) as Arc<dyn Control>, gateway.id);
+        let shared = Arc::new(Shared::new(self.limits, stats, services, source, control));
         self.snapshots.hold(Arc::clone(&shared));
+        management.cluster.bus = Arc::new(ReadYourWrites { bus: management.cluster.bus, shared: Arc::clone(&shared) });
+        management.runtime = Some(Arc::clone(&shared) as Arc<dyn UsageSource>);
         let databases = management.databases.clone();
-        let ledger = |(url, database): (Option<Secret<String>>, Database)| {
-            (Place::at(url.as_ref()), Arc::new(database) as Arc<dyn Ledger>)
+        let gateways_own = management.databases.gateway().key();
+        let ledger = move |database: Database| {
+            let own = database.key() != gateways_own;
+            let place = if own { Place::Own(database.key()) } else { Place::Gateway };
+            (place, Arc::new(database) as Arc<dyn Ledger>)
         };
         let plan = Plan {
             shared: Arc::clone(&shared),
             hashing: self.hashing,
             waker: self.waker,
             courier,
-            ledgers: Arc::new(move || databases.connected().into_iter().map(ledger).collect()),
+            ledgers: Arc::new(move || databases.in_use().into_iter().map(ledger).collect()),
+            chores: Arc::new(management.clone()),
+            gateway,
         };
         let (health, observed) = watch::channel(Health::Running);
         let (root, running) = spawn_root(Root::new(plan, health.clone())).await.map_err(StartError)?;
@@ -107,7 +135,16 @@ impl Runtime {
         if !sent || started.await.is_err() {
             return Err(StartError("the root died while it started its services".into()));
         }
-        management.cluster.bus = Arc::new(ReadYourWrites { bus: management.cluster.bus, shared: Arc::clone(&shared) });
         Ok(RuntimeHandle { shared, root, health: observed, management: Arc::new(management) })
+    }
+}
+
+/// What a project gets that has no quota of its own.
+fn granted(limits: &Limits) -> Quotas {
+    Quotas {
+        in_flight: Some(limits.tenant_in_flight),
+        requests_per_second: limits.tenant_rate.map(|rate| rate.per_second),
+        hashing: u32::try_from(limits.hashing_queue).ok(),
+        ..Quotas::default()
     }
 }

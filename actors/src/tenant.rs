@@ -10,14 +10,14 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::challenge::Challenges;
-use crate::directory::TenantEntry;
-use crate::error::{AskError, Cause};
+use crate::directory::{Absence, TenantEntry};
+use crate::error::AskError;
 use crate::keyed::{Kind, Supervisor, SupervisorMessage};
 use crate::kit::{Address, Behaviour, ChildId, Crashes, Death, Ended, Timer, Verdict, spawn_child};
 use crate::limits::{DRAIN, LOAD, SUPERVISOR};
 use crate::operation::Lane;
-use crate::registry::RegistryMessage;
-use crate::runtime::Shared;
+use crate::registry::{Gone, RegistryMessage};
+use crate::runtime::{Loaded, Shared};
 use crate::session::Sessions;
 use crate::work::{Work, run_now};
 
@@ -42,7 +42,7 @@ pub(crate) enum TenantMessage {
     /// Configuration or keys changed: read them again.
     Reload(Option<Done>),
     /// They were read.
-    Reloaded(Result<Option<Box<Tenant>>, Cause>),
+    Reloaded(Box<Loaded>),
     /// A supervisor has no leaf left and has heard up to that message.
     Idle(Branch, u64),
 }
@@ -139,24 +139,27 @@ impl TenantActor {
         let (shared, entry, me) = (Arc::clone(&self.shared), Arc::clone(&self.entry), me.clone());
         tokio::spawn(async move {
             let _turn = shared.reloads.acquire().await;
-            let loaded = shared.load(&entry.project).await;
-            me.cast(TenantMessage::Reloaded(loaded.map(|found| found.map(Box::new))));
+            let loaded = shared.look_up(&entry.project).await;
+            me.cast(TenantMessage::Reloaded(Box::new(loaded)));
         });
     }
 
-    fn reloaded(&mut self, me: &Address<TenantMessage>, loaded: Result<Option<Box<Tenant>>, Cause>) {
+    fn reloaded(&mut self, me: &Address<TenantMessage>, mut loaded: Loaded) {
         let waiting = self.reload.reading.take().unwrap_or_default();
-        match loaded {
-            Ok(Some(tenant)) if tenant.project.id == self.entry.id => {
+        // Deleted and made anew under the same ref is deleted.
+        let same = |tenant: &Tenant| tenant.project.id == self.entry.id;
+        let found = std::mem::replace(&mut loaded.found, Ok(None)).map(|found| found.filter(|tenant| same(tenant)));
+        match found.map(|found| found.map_or(Ok(Absence::Unknown), Absence::of)) {
+            Ok(Err(tenant)) => {
                 self.reload.failures = 0;
-                self.entry.publish(*tenant);
+                self.entry.publish(loaded.snapshot(tenant));
                 self.shared.stats.reloads.count();
                 tell(waiting);
             }
-            // Deleted, or deleted and made anew under the same ref.
-            Ok(_) => {
+            Ok(Ok(why)) => {
                 if let Some(shard) = self.shared.shard_of(&self.entry.project) {
-                    shard.cast(RegistryMessage::Gone(Arc::clone(&self.entry), waiting));
+                    let (entry, number) = (Arc::clone(&self.entry), loaded.number());
+                    shard.cast(RegistryMessage::Gone(Gone { entry, why, number, waiting }));
                 }
             }
             Err(error) => {
@@ -271,7 +274,7 @@ impl Behaviour for TenantActor {
             TenantMessage::Forget(sessions) => self.sessions.pass_on(SupervisorMessage::Forget(sessions)),
             TenantMessage::ForgetAll => self.sessions.pass_on(SupervisorMessage::ForgetAll),
             TenantMessage::Reload(done) => self.reload(me, done),
-            TenantMessage::Reloaded(loaded) => self.reloaded(me, loaded),
+            TenantMessage::Reloaded(loaded) => self.reloaded(me, *loaded),
             TenantMessage::Idle(Branch::Sessions, heard) => self.sessions.dismiss(heard),
             TenantMessage::Idle(Branch::Challenges, heard) => self.challenges.dismiss(heard),
         }

@@ -16,14 +16,25 @@ use crate::error::AskError;
 use crate::kit::Permit;
 use crate::operation::{Lane, Operation};
 
+/// What the pools know of the work that asks them.
+#[derive(Clone, Copy)]
+struct Current {
+    deadline: Instant,
+    hashing: Option<u32>,
+}
+
 tokio::task_local! {
-    /// Until when the work at hand has an interested caller.
-    static DEADLINE: Instant;
+    static CURRENT: Current;
 }
 
 /// Until when the work of this task has an interested caller; `None` outside of work.
 pub(crate) fn current_deadline() -> Option<Instant> {
-    DEADLINE.try_with(|deadline| *deadline).ok()
+    CURRENT.try_with(|current| current.deadline).ok()
+}
+
+/// How many hashing jobs the project of this task's work may have waiting, where it has a quota of its own.
+pub(crate) fn current_hashing_quota() -> Option<usize> {
+    CURRENT.try_with(|current| current.hashing).ok().flatten().and_then(|quota| usize::try_from(quota).ok())
 }
 
 /// The rights to be in flight; they go home before the answer does, so that who has the answer may ask again.
@@ -144,7 +155,8 @@ impl Work {
     /// Does it and answers. If the future is dropped or panics, the caller sees a crash.
     pub(crate) fn run(self, context: Context) -> impl Future<Output = Ending> + Send + 'static {
         let Self { job, deadline, permits, span, .. } = self;
-        DEADLINE.scope(deadline, job.run(context, permits)).instrument(span)
+        let current = Current { deadline, hashing: context.tenant.project.quotas.hashing };
+        CURRENT.scope(current, job.run(context, permits)).instrument(span)
     }
 }
 

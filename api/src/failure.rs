@@ -100,6 +100,15 @@ impl From<Refusal> for Failure {
 #[derive(Clone)]
 struct Carried(Arc<Failure>);
 
+/// How an answer of the Management API tells of a failure; an extension of the response (`contract/management.md` §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// `{"message"}`.
+    V1,
+    /// `{"error": {"code", "message"}}`.
+    V2,
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -156,7 +165,10 @@ fn is_date(text: &str) -> bool {
 pub(crate) fn render(mut response: Response, version: ApiVersion, request_id: &str, method: &Method) -> Response {
     let Some(Carried(failure)) = response.extensions_mut().remove::<Carried>() else { return response };
     log(&failure);
-    let mut rendered = write(&failure, version, request_id);
+    let mut rendered = match response.extensions_mut().remove::<Dialect>() {
+        Some(dialect) => manage(&failure, dialect, request_id),
+        None => write(&failure, version, request_id),
+    };
     for (name, value) in response.headers() {
         if ![ALLOW, CONTENT_LENGTH, CONTENT_TYPE].contains(name) {
             rendered.headers_mut().append(name, value.clone());
@@ -367,6 +379,69 @@ fn raised_body(raised: &DatabaseError) -> Option<Response> {
 /// The code of an error that came without one (`contract/core.md` §2.1).
 fn filler(status: StatusCode) -> &'static str {
     if status == StatusCode::INTERNAL_SERVER_ERROR { "unexpected_failure" } else { "unknown" }
+}
+
+/// A failure as the Management API tells it: whatever went wrong, one shape.
+fn manage(failure: &Failure, dialect: Dialect, request_id: &str) -> Response {
+    let told = |status: u16, message: &str| (status_of(status), message.to_owned(), None);
+    let away = "Service is temporarily unavailable, please try again shortly";
+    let (status, message, retry_after) = match failure {
+        Failure::Management(status, message) => (*status, message.clone(), None),
+        Failure::NoRoute => told(404, "Not Found"),
+        Failure::UnknownProject => told(404, "Not found"),
+        Failure::Overloaded { retry_after } | Failure::Unavailable { retry_after, .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, away.to_owned(), Some(*retry_after))
+        }
+        Failure::Refused(refusal) => {
+            let wire = refusal.wire();
+            (status_of(wire.status), wire.message.to_string(), refusal.retry_after().map(Duration::from_secs))
+        }
+        Failure::Limited { retry_after } => {
+            (StatusCode::TOO_MANY_REQUESTS, "Too many requests".to_owned(), Some(*retry_after))
+        }
+        Failure::Timeout => told(504, "The request took too long"),
+        Failure::BodyStalled => told(408, "The request body did not arrive in time"),
+        Failure::BodyBroken => told(400, "The request body broke off"),
+        Failure::ApiKey(_) => told(401, "Unauthorized"),
+        Failure::MethodNotAllowed(_) => told(405, "Method Not Allowed"),
+        Failure::Crashed | Failure::Fault(_) => {
+            told(500, &format!("Unexpected failure, please check server logs for request {request_id}"))
+        }
+    };
+    let response = match dialect {
+        Dialect::V1 => json_body(status, &Message { message: &message, hint: None }),
+        Dialect::V2 => json_body(status, &Wrapped { error: Coded { code: code_of(status), message: &message } }),
+    };
+    match retry_after {
+        Some(after) => with_retry_after(response, after),
+        None => response,
+    }
+}
+
+/// The body of version 2 of the Management API.
+#[derive(Serialize)]
+struct Wrapped<'a> {
+    error: Coded<'a>,
+}
+
+#[derive(Serialize)]
+struct Coded<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
+fn code_of(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::BAD_REQUEST => "bad_request",
+        StatusCode::UNAUTHORIZED => "unauthorized",
+        StatusCode::FORBIDDEN => "forbidden.permission_denied",
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::CONFLICT => "conflict",
+        StatusCode::TOO_MANY_REQUESTS => "too_many_requests",
+        status if status.is_server_error() => "internal_error",
+        _ => "bad_request",
+    }
 }
 
 /// The body of gateways and of the Management API.

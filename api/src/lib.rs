@@ -21,6 +21,8 @@ mod state_cookie;
 mod watchers;
 mod wire;
 
+pub use auth::routes::served as auth_routes;
 pub use cors::Cors;
+pub use management::{ManagementRoute, management_routes};
 pub use router::{admin_router, combined_router, router};
 pub use state::{ApiState, Parts};

@@ -1,5 +1,6 @@
 //! Counters of requests as Prometheus text. Every label has few values: route templates, known methods, statuses, and the
-//! class of a project, never the project.
+//! class of a project. Projects themselves are only named in what a [`MetricSource`] tells of a few of them, and that is shown to
+//! operators of the whole gateway alone: whoever else scrapes gets the gateway's totals.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,12 +12,16 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::project::Profile;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
+use crate::management;
 use crate::state::ApiState;
 
 /// Upper bounds of the buckets, in seconds.
 const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+/// The label that names a project.
+pub const PROJECT: &str = "project";
 
 /// Counters of others that are shown with the edge's own.
 pub trait MetricSource: Send + Sync + 'static {
@@ -33,8 +38,17 @@ pub struct Reading {
     pub help: &'static str,
     /// It only grows.
     pub counter: bool,
+    /// What it is about, where there are several readings of the name; they follow each other. Values need no escaping. One of the
+    /// label [`PROJECT`] is for operators only.
+    pub labels: Vec<(&'static str, String)>,
     /// How much.
     pub value: u64,
+}
+
+impl Reading {
+    fn names_a_project(&self) -> bool {
+        self.labels.iter().any(|(label, _)| *label == PROJECT)
+    }
 }
 
 /// One answered request.
@@ -137,10 +151,16 @@ impl Metrics {
             writeln!(out, "{name}_sum{{{labels}}} {}", series.seconds)?;
             writeln!(out, "{name}_count{{{labels}}} {}", series.count)?;
         }
-        for Reading { name, help, counter, value } in others {
-            writeln!(out, "# HELP tenantry_{name} {help}")?;
-            writeln!(out, "# TYPE tenantry_{name} {}", if *counter { "counter" } else { "gauge" })?;
-            writeln!(out, "tenantry_{name} {value}")?;
+        let mut before = "";
+        for Reading { name, help, counter, labels, value } in others {
+            if *name != before {
+                writeln!(out, "# HELP tenantry_{name} {help}")?;
+                writeln!(out, "# TYPE tenantry_{name} {}", if *counter { "counter" } else { "gauge" })?;
+                before = name;
+            }
+            let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
+            let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+            writeln!(out, "tenantry_{name}{labels} {value}")?;
         }
         Ok(())
     }
@@ -158,9 +178,13 @@ fn method(method: &Method) -> &'static str {
         .unwrap_or("other")
 }
 
-/// `GET /metrics`.
-pub(crate) async fn handle(State(state): State<ApiState>) -> Response {
-    let text = state.metrics().text(&state.readings());
+/// `GET /metrics`: without the token of an operator for all projects, no project is named.
+pub(crate) async fn handle(State(state): State<ApiState>, headers: HeaderMap) -> Response {
+    let mut readings = state.readings();
+    if !management::sees_every_project(&state, &headers).await {
+        readings.retain(|reading| !reading.names_a_project());
+    }
+    let text = state.metrics().text(&readings);
     let mut response = text.into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
     response
@@ -213,9 +237,14 @@ mod tests {
 
     #[test]
     fn readings_of_others_are_shown() {
-        let reading = Reading { name: "asks_total", help: "Questions.", counter: true, value: 7 };
-        assert!(Metrics::default().text(&[reading]).ends_with(
-            "# HELP tenantry_asks_total Questions.\n# TYPE tenantry_asks_total counter\ntenantry_asks_total 7\n"
+        let reading = |name, labels, value| Reading { name, help: "Questions.", counter: true, labels, value };
+        let of = |project: &str| vec![("project", project.to_owned()), ("quota", "users".to_owned())];
+        let readings =
+            [reading("asks_total", Vec::new(), 7), reading("own_total", of("a"), 1), reading("own_total", of("b"), 2)];
+        assert!(Metrics::default().text(&readings).ends_with(
+            "# HELP tenantry_asks_total Questions.\n# TYPE tenantry_asks_total counter\ntenantry_asks_total 7\n\
+             # HELP tenantry_own_total Questions.\n# TYPE tenantry_own_total counter\n\
+             tenantry_own_total{project=\"a\",quota=\"users\"} 1\ntenantry_own_total{project=\"b\",quota=\"users\"} 2\n"
         ));
     }
 }

@@ -1,4 +1,7 @@
-//! Which project a request is for: the path says it, else the host, else the API key, else there is only one.
+//! Which project a request is for: the path says it, else the host (`{ref}.{domain}`, or a domain of the project's own), else the
+//! API key, else there is only one.
+
+use std::net::IpAddr;
 
 use domain::ids::ProjectRef;
 use http::header::HOST;
@@ -23,7 +26,13 @@ pub(crate) async fn of(
 ) -> Result<(ProjectRef, Facts), Failure> {
     let named = match in_path(uri.path()) {
         Some(named) => Some(named.parse().map_err(|_| Failure::UnknownProject)?),
-        None => in_host(uri, headers, domain),
+        None => match host(uri, headers) {
+            None => None,
+            Some(host) => match in_host(&host, domain) {
+                None if is_foreign(&host, domain) => projects.project_of_host(&host).await?,
+                named => named,
+            },
+        },
     };
     if let Some(project) = named {
         let facts = projects.facts(&project, deadline).await?;
@@ -53,14 +62,24 @@ pub(crate) fn in_path(path: &str) -> Option<&str> {
     path.strip_prefix("/p/")?.split('/').next()
 }
 
-/// The `{ref}` of the host `{ref}.{domain}`. Other labels, such as `www` before a domain of few letters, name nothing.
-fn in_host(uri: &Uri, headers: &HeaderMap, domain: &str) -> Option<ProjectRef> {
+/// The host that was asked, in small letters, without port.
+fn host(uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let host = match uri.host() {
         Some(host) => host,
         None => headers.get(HOST)?.to_str().ok()?,
     };
     let name = host.rsplit_once(':').map_or(host, |(name, _port)| name).to_ascii_lowercase();
-    name.trim_end_matches('.').strip_suffix(domain)?.strip_suffix('.')?.parse().ok()
+    Some(name.trim_end_matches('.').to_owned())
+}
+
+/// The `{ref}` of the host `{ref}.{domain}`. Other labels, such as `www` before a domain of few letters, name nothing.
+fn in_host(host: &str, domain: &str) -> Option<ProjectRef> {
+    host.strip_suffix(domain)?.strip_suffix('.')?.parse().ok()
+}
+
+/// Whether `host` may be a project's own domain: a name of several labels that is not the gateway's.
+fn is_foreign(host: &str, domain: &str) -> bool {
+    host.contains('.') && host != domain && host.parse::<IpAddr>().is_err()
 }
 
 #[cfg(test)]
@@ -112,6 +131,11 @@ mod tests {
             Ok((key.expose() == "sb_publishable_known").then(|| "keyed".parse().unwrap()))
         }
 
+        async fn project_of_host(&self, host: &str) -> Result<Option<ProjectRef>, Failure> {
+            assert!(host.contains('.') && !host.starts_with("127."), "nobody's domain is looked up: {host}");
+            Ok((host == "login.acme.example").then(|| "acme".parse().unwrap()))
+        }
+
         async fn only_project(&self) -> Result<Option<ProjectRef>, Failure> {
             Ok(self.only.then(|| "only-one".parse().unwrap()))
         }
@@ -159,6 +183,15 @@ mod tests {
         {
             assert_eq!(found(true, "/auth/v1/user", host, KEY).await, some("keyed"), "{host}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_domain_of_its_own_leads_to_a_project() {
+        for host in ["login.acme.example", "LOGIN.acme.example:443", "login.acme.example."] {
+            assert_eq!(found(true, "/auth/v1/user", host, KEY).await, some("acme"), "{host}");
+        }
+        assert_eq!(found(true, "/auth/v1/user", "other.acme.example", KEY).await, some("keyed"));
+        assert_eq!(found(true, "/p/keyed/auth/v1/user", "login.acme.example", None).await, some("keyed"));
     }
 
     #[tokio::test]

@@ -47,7 +47,7 @@ fn probes() -> Router<ApiState> {
 }
 
 fn operator(state: &ApiState) -> Router<ApiState> {
-    management::routes().merge(mail::routes(state)).route("/metrics", get(metrics::handle))
+    management::router().merge(mail::routes(state)).route("/metrics", get(metrics::handle))
 }
 
 async fn live() -> StatusCode {

@@ -67,6 +67,9 @@ pub trait Projects: Send + Sync + 'static {
     /// The project a new-style API key belongs to.
     async fn project_of_api_key(&self, key: &Secret<String>) -> Result<Option<ProjectRef>, Failure>;
 
+    /// The project whose own domain `host` is, and is in use.
+    async fn project_of_host(&self, host: &str) -> Result<Option<ProjectRef>, Failure>;
+
     /// The only project there is, where there is exactly one.
     async fn only_project(&self) -> Result<Option<ProjectRef>, Failure>;
 
@@ -213,6 +216,10 @@ impl Projects for RuntimeHandle {
 
     async fn project_of_api_key(&self, key: &Secret<String>) -> Result<Option<ProjectRef>, Failure> {
         Ok(self.manage().project_of_api_key(key).await?)
+    }
+
+    async fn project_of_host(&self, host: &str) -> Result<Option<ProjectRef>, Failure> {
+        Ok(self.manage().project_of_host(host).await?)
     }
 
     async fn only_project(&self) -> Result<Option<ProjectRef>, Failure> {

@@ -27,6 +27,8 @@ pub enum Invalidation {
     },
     /// The project itself: paused, resumed, renamed or deleted.
     Project(ProjectId),
+    /// What the gateway knows beside its projects: operator tokens, and which project a host or an API key leads to.
+    Gateway,
 }
 
 /// What a subscriber hears.

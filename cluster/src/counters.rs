@@ -81,6 +81,12 @@ pub trait Counters: Send + Sync {
 
     /// Forgets the events of `key`, as after a success.
     async fn clear(&self, project: ProjectId, key: &str) -> Result<(), Unavailable>;
+
+    /// How many events of `key` lie in the `window` before `now`, without counting one.
+    async fn count(&self, project: ProjectId, key: &str, window: Duration, now: Timestamp) -> Result<u32, Unavailable>;
+
+    /// Forgets everything about a project that has ended.
+    async fn forget_project(&self, project: ProjectId) -> Result<(), Unavailable>;
 }
 
 const DAY: f64 = 86_400_000_000.0;

@@ -65,6 +65,22 @@ impl<C: Counters> Counters for Fallback<C> {
         }
         self.own.clear(project, key).await
     }
+
+    async fn count(&self, project: ProjectId, key: &str, window: Duration, now: Timestamp) -> Result<u32, Unavailable> {
+        match self.shared.count(project, key, window, now).await {
+            Err(error) => {
+                log(&error);
+                self.own.count(project, key, window, now).await
+            }
+            counted => counted,
+        }
+    }
+
+    /// Fails where the shared counters are away: nobody else would forget there.
+    async fn forget_project(&self, project: ProjectId) -> Result<(), Unavailable> {
+        self.shared.forget_project(project).await?;
+        self.own.forget_project(project).await
+    }
 }
 
 fn log(error: &Unavailable) {
@@ -111,6 +127,14 @@ mod tests {
 
         async fn clear(&self, p: ProjectId, k: &str) -> Result<(), Unavailable> {
             self.ask()?.clear(p, k).await
+        }
+
+        async fn count(&self, p: ProjectId, k: &str, w: Duration, now: Timestamp) -> Result<u32, Unavailable> {
+            self.ask()?.count(p, k, w, now).await
+        }
+
+        async fn forget_project(&self, p: ProjectId) -> Result<(), Unavailable> {
+            self.ask()?.forget_project(p).await
         }
     }
 

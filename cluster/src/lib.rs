@@ -9,6 +9,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use domain::ids::ProjectId;
 use domain::secret::Secret;
 
 pub mod bus;
@@ -66,6 +67,15 @@ impl Cluster {
     pub fn in_process_kept(path: &Path) -> io::Result<Self> {
         let counters = Arc::new(in_process::LocalCounters::kept(path)?);
         Ok(Self { counters, ..Self::in_process() })
+    }
+
+    /// Forgets what gateways share about a project that has ended.
+    ///
+    /// # Errors
+    /// The shared store is away: it may still hold some of it.
+    pub async fn forget(&self, project: ProjectId) -> Result<(), Unavailable> {
+        self.counters.forget_project(project).await?;
+        self.sessions.forget_project(project).await
     }
 
     /// The services over the Redis server at `url`: `redis://` or `rediss://` (TLS, certificates checked against the

@@ -61,6 +61,9 @@ pub trait SessionIndex: Send + Sync {
 
     /// The known sessions of a user, the most recently used first.
     async fn list(&self, project: ProjectId, user: UserId) -> Result<Vec<SessionEntry>, Unavailable>;
+
+    /// Forgets everything about a project that has ended.
+    async fn forget_project(&self, project: ProjectId) -> Result<(), Unavailable>;
 }
 
 /// Drops what expired before the newest use among `entries` and sorts: newest use first, then by id.

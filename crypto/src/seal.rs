@@ -6,7 +6,7 @@ use domain::entropy::Entropy;
 use domain::secret::Secret;
 use zeroize::Zeroizing;
 
-use crate::bytes::{base64url, from_base64url};
+use crate::bytes::{base64url, from_base64url, hmac_sha256};
 
 const VERSION: &str = "v1.";
 const NONCE_LENGTH: usize = 24;
@@ -57,6 +57,14 @@ impl MasterKey {
     /// A damaged text, another key, another purpose: they cannot be told apart.
     pub fn open(&self, purpose: &str, sealed: &str) -> Result<Vec<u8>, OpenError> {
         self.0.open(purpose, sealed)
+    }
+
+    /// A keyed digest of `value`, the same each time and different for each `kind`, from which nobody learns anything without this
+    /// key: base64url of HMAC-SHA-256 under a key that is derived for marks.
+    pub fn mark(&self, kind: &str, value: &[u8]) -> String {
+        let marks = Zeroizing::new(hmac_sha256(self.0.0.as_slice(), b"marks"));
+        let of_kind = Zeroizing::new(hmac_sha256(marks.as_slice(), kind.as_bytes()));
+        base64url(hmac_sha256(of_kind.as_slice(), value))
     }
 }
 

@@ -1,8 +1,10 @@
 //! A project of the gateway, as the control store knows it.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::ids::{InstanceId, ProjectId, ProjectRef};
+use crate::quota::Quotas;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -14,7 +16,7 @@ pub enum Status {
     Active,
     /// It keeps its data and refuses everything.
     Paused,
-    /// Its data is being removed.
+    /// It was deleted: it is not served, can be restored until [`Project::purge_at`], and then its data is removed.
     Deleting,
 }
 
@@ -60,6 +62,72 @@ impl Profile {
     }
 }
 
+/// Where a project's rows are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// In the gateway's database, beside those of other projects.
+    #[default]
+    Gateway,
+    /// In a PostgreSQL database that the project names.
+    Postgres,
+    /// In a SQLite file of the project's own, in the data directory.
+    Sqlite,
+}
+
+impl Placement {
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Postgres => "postgres",
+            Self::Sqlite => "sqlite",
+        }
+    }
+
+    /// Reads the stored word.
+    pub fn from_stored(text: &str) -> Option<Self> {
+        [Self::Gateway, Self::Postgres, Self::Sqlite].into_iter().find(|placement| placement.as_str() == text)
+    }
+}
+
+/// Why a project that is active refuses its clients for a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// Its last rows go to another database.
+    Moving,
+    /// Its rows are being brought in.
+    Importing,
+}
+
+impl HoldReason {
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Moving => "moving",
+            Self::Importing => "importing",
+        }
+    }
+
+    /// Reads the stored word.
+    pub fn from_stored(text: &str) -> Option<Self> {
+        [Self::Moving, Self::Importing].into_iter().find(|reason| reason.as_str() == text)
+    }
+}
+
+/// A short refusal of everything, so that nothing is written while rows change their place. It ends by itself: who holds a
+/// project and dies holds it no longer than this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Why.
+    pub reason: HoldReason,
+    /// Whose: a hold is only lifted or used by who knows its id.
+    pub id: Uuid,
+    /// Until when.
+    pub until: Timestamp,
+}
+
 /// One project.
 #[derive(Clone, Debug)]
 pub struct Project {
@@ -75,8 +143,23 @@ pub struct Project {
     pub status: Status,
     /// The profile it was created in; the configuration's `security_profile` decides from then on.
     pub profile: Profile,
-    /// A database of its own; `None` = the gateway's.
+    /// Where its rows are.
+    pub placement: Placement,
+    /// The address of a PostgreSQL database of its own, once it was opened.
     pub database_url: Option<Secret<String>>,
+    /// What the operator grants it.
+    pub quotas: Quotas,
+    /// While nothing is served for a moment.
+    pub hold: Option<Hold>,
+    /// When the data of a deleted project is removed for good.
+    pub purge_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl Project {
+    /// Whether nothing may be written at `now` because rows change their place.
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        self.hold.is_some_and(|hold| now < hold.until)
+    }
 }

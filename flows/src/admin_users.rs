@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::sessions::admin_user;
 use crate::user_update::taken;
-use crate::{audit, authenticate, new_user, password_strength};
+use crate::{audit, authenticate, limits, new_user, password_strength};
 
 /// A page of users of the request's audience, or a stretch of them behind a cursor.
 pub async fn admin_list_users(ctx: &Context, request: List) -> Result<Listing> {
@@ -87,6 +87,7 @@ pub async fn admin_create_user(ctx: &Context, request: Create) -> Result<User> {
     let traits = json!({ "provider": provider });
     let entry = ctx.audit(audit::by_admin(&role, &user, audit::USER_SIGNED_UP, traits));
     let sign_up = SignUp { user, identities, session: None, audit: entry.into_iter().collect(), now: ctx.now };
+    limits::account(ctx).await?;
     match ctx.store().sign_up(sign_up).await {
         Ok(made) => Ok(User { confirmed_at: None, ..made.user }),
         Err(StoreError::Conflict) => {

@@ -3,6 +3,7 @@
 
 use crypto::digest;
 use domain::bearer::{self, Claims};
+use domain::binding;
 use domain::refusal::{ProviderRefusal, Refusal};
 use domain::request::Bearer;
 use domain::secret::Secret;
@@ -11,7 +12,7 @@ use domain::step_up::{Operation, Verdict, judge};
 use domain::user::User;
 use serde_json::Value;
 
-use crate::context::Context;
+use crate::context::{AcceptedApiKey, Context};
 use crate::error::Result;
 use crate::third_party;
 
@@ -43,7 +44,7 @@ enum Known {
     Foreign(Box<Authenticated>),
 }
 
-/// The claims of a `token` of the project's: signature, times and types checked. No statement, unless the token is of another
+/// The claims of a `token` of the project's: signature, times, types and project checked. No statement, unless the token is of another
 /// issuer.
 pub async fn claims(ctx: &Context, token: &Bearer) -> Result<Claims> {
     match known(ctx, token).await? {
@@ -73,6 +74,7 @@ fn own(ctx: &Context, token: &Bearer) -> std::result::Result<Claims, Refusal> {
     }
     let claims = ctx.tenant.keys.verify(token.expose(), ctx.now).map_err(|error| Refusal::BadJwt(error.to_string()))?;
     bearer::check_types(&claims)?;
+    binding::check(&claims, &ctx.tenant.project.project_ref, &ctx.tenant.base_url)?;
     if !ctx.tenant.legacy_keys_enabled && is_legacy_key(&claims) {
         return Err(Refusal::LegacyKeysDisabled);
     }
@@ -84,8 +86,9 @@ fn own(ctx: &Context, token: &Bearer) -> std::result::Result<Claims, Refusal> {
 fn api_key_claims(ctx: &Context, token: &Secret<String>) -> Option<Claims> {
     crypto::api_key::is_well_formed(token.expose())?;
     let hash = crypto::api_key::hash(token.expose());
-    let known =
-        ctx.tenant.api_keys.iter().find(|key| digest::constant_time_eq(key.hash.as_bytes(), hash.as_bytes()))?;
+    let is_it = |key: &&AcceptedApiKey| digest::constant_time_eq(key.hash.as_bytes(), hash.as_bytes());
+    let known = ctx.tenant.api_keys.iter().find(is_it).filter(|key| key.is_good(ctx.now))?;
+    ctx.services.books.key_used(&known.hash, ctx.now);
     Some(Claims::from_iter([("role".to_owned(), Value::from(known.role))]))
 }
 

@@ -20,10 +20,13 @@ use outbound::captcha::CaptchaTransport;
 use outbound::hooks::HookTransport;
 use outbound::providers::ProviderTransport;
 use outbound::sms::SmsTransport;
+use storage::control::ApiKey;
 use storage::{AuditEntry, TenantStore, Tx};
 
+use crate::books::Books;
 use crate::error::Result;
-use crate::third_party::TrustedIssuer;
+use crate::management;
+use crate::third_party::{self, TrustedIssuer};
 
 /// A project as it is served: configuration and keys at one version, and the way to its rows. Immutable; a change makes a new one.
 pub struct Tenant {
@@ -42,7 +45,7 @@ pub struct Tenant {
     /// What the project accepts as `apikey`.
     pub api_keys: Vec<AcceptedApiKey>,
     /// Other issuers whose tokens the project accepts.
-    pub third_party: Vec<TrustedIssuer>,
+    pub third_party: Vec<Arc<TrustedIssuer>>,
     /// The project's rows.
     pub store: TenantStore,
     /// Version of the configuration.
@@ -50,6 +53,11 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// Takes over what `before`, the snapshot that was served, has learned and what still holds.
+    pub fn learn_from(&mut self, before: &Self) {
+        third_party::keep(&before.third_party, &mut self.third_party);
+    }
+
     /// Where providers send browsers back to: what is registered with them.
     pub fn callback_uri(&self) -> String {
         format!("{}/callback", self.base_url)
@@ -63,6 +71,19 @@ pub struct AcceptedApiKey {
     pub hash: String,
     /// The role its bearer acts as: `anon` or `service_role`.
     pub role: &'static str,
+    /// When it ends, where another took its place.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl AcceptedApiKey {
+    pub(crate) fn of(key: &ApiKey) -> Self {
+        Self { hash: key.hash.clone(), role: management::api_key_role(key), expires_at: key.expires_at }
+    }
+
+    /// Whether it opens anything at `now`.
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
+    }
 }
 
 /// Hashes passwords away from the request threads, fairly among projects.
@@ -105,6 +126,8 @@ pub struct Services {
     pub breaches: Arc<dyn BreachCheck>,
     /// Signs people in at other places.
     pub providers: Arc<dyn ProviderTransport>,
+    /// What the process notes beside its requests.
+    pub books: Arc<Books>,
 }
 
 /// The memory of a session's actor between two requests. The database decides; this spares a read.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use crypto::seal::MasterKey;
+use domain::entropy::Entropy;
 use domain::ids::ProjectRef;
 use domain::project::Status;
 use outbound::mailbox::Mailbox;
@@ -45,6 +47,23 @@ pub(crate) fn mail_row(ctx: &Context, message: Message) -> Result<NewOutbox> {
 /// The same row for a message that is dropped instead of delivered.
 pub(crate) fn decoy_row(ctx: &Context, message: Message) -> Result<NewOutbox> {
     Ok(NewOutbox { kind: DECOY_KIND, ..mail_row(ctx, message)? })
+}
+
+/// The payload of a row for whoever has the key `to`, of the project under the ref `renamed` if there is one. `None` when `from` does not
+/// open it.
+pub(crate) fn reseal(
+    payload: &str,
+    from: &MasterKey,
+    to: &MasterKey,
+    renamed: Option<&ProjectRef>,
+    entropy: &dyn Entropy,
+) -> Option<String> {
+    let mut plain = from.open(SEAL_PURPOSE, payload).ok()?;
+    if let Some(project) = renamed {
+        let opened: Payload = serde_json::from_slice(&plain).ok()?;
+        plain = serde_json::to_vec(&Payload { project: project.clone(), ..opened }).ok()?;
+    }
+    Some(to.seal(SEAL_PURPOSE, &plain, entropy))
 }
 
 /// How one attempt at a delivery went.

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 
+use domain::quota::Quota;
 use domain::refusal::{ProviderRefusal, Refusal};
 use storage::StoreError;
 
@@ -47,6 +48,7 @@ impl From<ProviderRefusal> for Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Busy(_) if error.is_share_used_up() => Self::Refused(Refusal::QuotaBusy(Quota::Database)),
             StoreError::Busy(_) => Self::Busy(error.into()),
             StoreError::Unknown(_) => Self::Unknown(error.into()),
             StoreError::Conflict | StoreError::Fault(_) => Self::Fault(error.into()),

@@ -38,6 +38,7 @@ mod admin_factors;
 mod admin_users;
 mod audit_log;
 mod authorize;
+mod books;
 mod callback;
 mod challenge_factor;
 mod custom_providers;
@@ -46,6 +47,7 @@ mod discovery;
 mod enroll_factor;
 mod exchange;
 mod first_checks;
+mod gateways;
 mod generate_link;
 mod id_token;
 mod introspect;
@@ -81,13 +83,14 @@ pub use admin_factors::{admin_delete_factor, admin_list_factors, admin_update_fa
 pub use admin_users::{admin_create_user, admin_delete_user, admin_get_user, admin_list_users, admin_update_user};
 pub use audit_log::admin_list_audit;
 pub use authorize::authorize;
+pub use books::Books;
 pub use callback::callback;
 pub use challenge_factor::challenge_factor;
 pub use context::{AcceptedApiKey, Context, Hasher, OutboxWake, Services, Tenant, WarmSession};
 pub use custom_providers::{
     create_custom_provider, delete_custom_provider, get_custom_provider, list_custom_providers, update_custom_provider,
 };
-pub use databases::Databases;
+pub use databases::{Databases, OwnDatabases};
 pub use discovery::{health, jwks, oauth_metadata, openid_configuration, settings};
 pub use enroll_factor::enroll_factor;
 pub use error::{Error, Result, Source};

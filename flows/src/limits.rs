@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
-use cluster::{Hit, Unavailable};
+use cluster::{Cluster, Hit, Unavailable};
 use domain::config::AttemptLimit;
 use domain::contact::Contact;
-use domain::ids::{FactorId, SessionId, UserId};
+use domain::ids::{FactorId, ProjectId, SessionId, UserId};
+use domain::quota::Quota;
 use domain::refusal::Refusal;
+use domain::time::Timestamp;
 
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Least tokens of every bucket but the anonymous one. A project that allows more than 150 in a window (five minutes, of second
 /// factors one) allows a fifth of that at once.
@@ -18,6 +20,12 @@ const BURST: u32 = 30;
 
 /// The window of the project's limits on messages.
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// What mails are counted under that the project's settings limit.
+const MAIL: &str = "mail";
+
+/// What mails are counted under that the operator grants.
+const MAIL_QUOTA: &str = "mail-quota";
 
 /// What is limited per client address; each has buckets of its own.
 #[derive(Clone, Copy, Debug)]
@@ -80,12 +88,39 @@ pub(crate) async fn per_address(ctx: &Context, limited: Limited) -> Result<()> {
     }
 }
 
-/// Counts a mail against the project's limit. Projects that confirm without mail have none (`contract/core.md` §3.2).
+/// Counts a mail against what the operator grants the project, and against the project's own limit. Projects that confirm without
+/// mail have none of their own (`contract/core.md` §3.2).
 pub(crate) async fn email(ctx: &Context) -> Result<()> {
+    if let Some(granted) = ctx.tenant.project.quotas.mails_per_hour {
+        per_hour(ctx, MAIL_QUOTA, granted, Refusal::MailQuotaReached).await?;
+    }
     if ctx.policy().mailer_autoconfirm {
         return Ok(());
     }
-    per_hour(ctx, "mail", ctx.policy().rate_limits.email_sent, Refusal::OverEmailSendRateLimit).await
+    per_hour(ctx, MAIL, ctx.policy().rate_limits.email_sent, Refusal::OverEmailSendRateLimit).await
+}
+
+/// How many mails of the project were counted in the last hour; 0 where nobody knows.
+pub(crate) async fn mails_last_hour(cluster: &Cluster, project: ProjectId, now: Timestamp) -> u64 {
+    let count = async |key| known(cluster.counters.count(project, key, HOUR, now).await).unwrap_or(0);
+    u64::from(count(MAIL_QUOTA).await.max(count(MAIL).await))
+}
+
+/// Takes a place for one more account of those the operator grants the project. To be asked right before the account is made.
+pub(crate) async fn account(ctx: &Context) -> Result<()> {
+    let Some(granted) = ctx.tenant.project.quotas.users else { return Ok(()) };
+    if ctx.services.books.take_account(ctx, granted).await? { Ok(()) } else { Err(full()) }
+}
+
+/// Whether there is such a place, without taking it: where nobody is to learn whether an account exists, a sign-up is refused
+/// before it is looked for.
+pub(crate) async fn room_for_account(ctx: &Context) -> Result<()> {
+    let Some(granted) = ctx.tenant.project.quotas.users else { return Ok(()) };
+    if ctx.services.books.has_room(ctx, granted).await? { Ok(()) } else { Err(full()) }
+}
+
+fn full() -> Error {
+    Refusal::QuotaFull(Quota::Users).into()
 }
 
 /// Counts an SMS against the project's limit, as [`email`] does a mail.

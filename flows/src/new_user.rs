@@ -12,7 +12,7 @@ use storage::{NewIdentity, NewUser};
 
 use crate::context::Context;
 use crate::error::Result;
-use crate::hooks;
+use crate::{hooks, limits};
 
 /// Whether the contact is proven by the request that makes the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +62,9 @@ impl Account {
         }
     }
 
-    /// Asks the hook whether the account may be made. It is shown the metadata as it was sent.
+    /// Asks whether there is room for the account, and the hook whether it may be made. That is shown the metadata as it was sent.
     pub(crate) async fn may_be_made(&self, ctx: &Context, data: &Metadata) -> Result<()> {
+        limits::account(ctx).await?;
         let user = User { user_metadata: data.clone(), ..self.preview(ctx.now) };
         hooks::before_user_created(ctx, &user).await
     }

@@ -11,7 +11,7 @@ use storage::SignUp;
 
 use crate::confirmation::{self, Applicant, SignUpError};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits::{self, Attempt};
 use crate::message::{self, SmsPurpose};
 use crate::new_user::{self, Proven};
@@ -32,6 +32,7 @@ async fn send_or_create(ctx: &Context, applicant: Applicant<'_>, create: bool) -
         None if ctx.policy().disable_signup => Refusal::SignupDisabled,
         None => match make(ctx, applicant).await {
             Ok(sent) => return Ok(sent),
+            Err(SignUpError::Other(Error::Refused(Refusal::QuotaFull(quota)))) => Refusal::QuotaFull(quota),
             Err(SignUpError::Other(error)) => return Err(error),
             Err(SignUpError::Taken) => {
                 let user = find(ctx, applicant.contact).await?.ok_or(Refusal::SignupConflict)?;

@@ -59,7 +59,8 @@ impl Given {
     /// Whether `user` may be made, as far as the project's hook is concerned.
     pub(crate) fn lets_be_made(&self, ctx: &Context, user: &User) -> bool {
         let same = |allowed: &User| allowed.id == user.id && allowed.email == user.email;
-        !hooks::is_on(ctx, Point::BeforeUserCreated) || self.allowed.as_ref().is_some_and(same)
+        let asked = hooks::is_on(ctx, Point::BeforeUserCreated) || ctx.tenant.project.quotas.users.is_some();
+        !asked || self.allowed.as_ref().is_some_and(same)
     }
 
     /// The confirmation that was prepared for `user`.
@@ -256,6 +257,7 @@ async fn provide(ctx: &Context, step: Step, given: &mut Given, tries: &mut usize
     match step {
         Step::NeedsHash(password) => given.hash = Some(hash(ctx, password).await?),
         Step::NeedsLeave(user) => {
+            limits::account(ctx).await?;
             hooks::before_user_created(ctx, &user).await?;
             given.allowed = Some(*user);
         }

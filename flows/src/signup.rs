@@ -47,6 +47,7 @@ async fn by_contact(ctx: &Context, applicant: Applicant<'_>, password: &Secret<S
     // Where an account is open at once, its answer is a session and cannot be hidden.
     let discreet = discretion::is_on(ctx) && !at_once;
     if discreet {
+        limits::room_for_account(ctx).await?;
         discretion::cool_down(ctx, applicant.contact).await?;
     }
     let found = ctx.store().find_account(applicant.contact, ctx.audience()).await?;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use crypto::jwt::{KeySet, KeyUse, SigningKey};
+use crypto::digest;
+use crypto::jwt::{Algorithm, KeySet, KeyUse, SigningKey};
 use crypto::project_key::ProjectKey;
 use crypto::seal::MasterKey;
 use domain::config::{self, Defaults, Explicit, Policy};
@@ -12,13 +13,13 @@ use domain::ids::{ProjectId, ProjectRef};
 use domain::project::Project;
 use domain::secret::Secret;
 use serde_json::{Map, Value};
-use storage::control::{Bundle, KeyStatus};
+use storage::control::{self, Bundle, KeyStatus};
 use storage::{ControlStore, TenantStore};
 
 use crate::context::{AcceptedApiKey, Tenant};
 use crate::databases::Databases;
 use crate::error::{Error, Result};
-use crate::management::{self, ProjectUrls, api_key_role};
+use crate::management::ProjectUrls;
 use crate::third_party::TrustedIssuer;
 
 /// What a sealed value is, part of the purpose it is sealed under: a value cannot be moved to another place.
@@ -45,7 +46,7 @@ pub trait TenantSource: Send + Sync {
     /// The project with this ref, `None` when there is none.
     async fn load(&self, project: &ProjectRef) -> Result<Option<Tenant>>;
 
-    /// The ref of a project, `None` when there is none.
+    /// The ref of a project, a deleted one too, `None` when there is none.
     async fn project_ref(&self, project: ProjectId) -> Result<Option<ProjectRef>>;
 }
 
@@ -77,8 +78,6 @@ impl TenantSource for ControlSource {
         let id = bundle.project.id;
         let explicit = open_config(&self.master_key, &bundle)?;
         let policy = Policy::from_explicit(&explicit, &self.defaults);
-        let url = secret(&self.master_key, DATABASE_URL, &bundle)?;
-        let database = self.databases.get(url.as_ref()).await?;
         let sealed = sealed(&bundle, PROJECT_KEY).ok_or_else(|| Error::fault("project has no project key"))?;
         let project_key = self.master_key.open(&purpose(PROJECT_KEY, id), sealed).map_err(Error::fault)?;
         let project_key: [u8; 32] =
@@ -87,13 +86,13 @@ impl TenantSource for ControlSource {
             base_url: self.urls.auth(project),
             keys: self.keys(&bundle)?,
             project_key: ProjectKey::new(project_key),
-            legacy_keys_enabled: management::legacy_keys_enabled(&self.control, id).await?,
-            api_keys: accepted_keys(&bundle),
-            third_party: bundle.third_party.iter().map(TrustedIssuer::new).collect(),
-            store: TenantStore::new(database, bundle.project.instance),
+            legacy_keys_enabled: bundle.legacy_keys_enabled,
+            api_keys: bundle.api_keys.iter().map(AcceptedApiKey::of).collect(),
+            third_party: bundle.third_party.iter().map(TrustedIssuer::new).map(Arc::new).collect(),
+            store: store(&self.databases, &self.master_key, &bundle)?,
             config_version: bundle.config.version,
             policy,
-            project: Project { database_url: url, ..bundle.project },
+            project: Project { database_url: secret(&self.master_key, DATABASE_URL, &bundle)?, ..bundle.project },
         }))
     }
 
@@ -104,28 +103,48 @@ impl TenantSource for ControlSource {
 
 impl ControlSource {
     fn keys(&self, bundle: &Bundle) -> Result<KeySet> {
-        let id = bundle.project.id;
         let secret = required_secret(&self.master_key, JWT_SECRET, bundle)?;
-        let mut keys = Vec::new();
+        let (mut keys, mut accepted) = (Vec::new(), true);
         for row in &bundle.signing_keys {
             let role = match row.status {
                 KeyStatus::InUse => KeyUse::InUse,
                 KeyStatus::Standby => KeyUse::Standby,
                 KeyStatus::PreviouslyUsed => KeyUse::PreviouslyUsed,
-                KeyStatus::Revoked => continue,
+                KeyStatus::Revoked => {
+                    let shared = row.algorithm == Algorithm::HS256.as_str();
+                    let key = if shared { Some(open_key(&self.master_key, bundle.project.id, row)?) } else { None };
+                    accepted &= !key.is_some_and(|key| is_secret(&key, &secret));
+                    continue;
+                }
             };
-            let plain = self.master_key.open(&purpose(SIGNING_KEY, id), row.sealed.expose()).map_err(Error::fault)?;
-            let jwk = serde_json::from_slice(&plain).map_err(Error::fault)?;
-            keys.push((SigningKey::from_jwk(&jwk).map_err(Error::fault)?, role));
+            keys.push((open_key(&self.master_key, bundle.project.id, row)?, role));
         }
-        Ok(KeySet::new(secret, keys))
+        Ok(KeySet::new(secret, keys).with_secret_accepted(accepted))
     }
 }
 
-fn accepted_keys(bundle: &Bundle) -> Vec<AcceptedApiKey> {
-    let accepted =
-        |key: &storage::control::ApiKey| AcceptedApiKey { hash: key.hash.clone(), role: api_key_role(&key.kind) };
-    bundle.api_keys.iter().map(accepted).collect()
+/// The rows of a project, wherever they are. Connects nothing.
+pub(crate) fn store(databases: &Databases, master_key: &MasterKey, bundle: &Bundle) -> Result<TenantStore> {
+    let project = &bundle.project;
+    let url = secret(master_key, DATABASE_URL, bundle)?;
+    let database = databases.of(project.placement, url.as_ref(), project.id)?;
+    let store = TenantStore::new(database, project.instance);
+    Ok(match databases.share(project.placement, project.quotas.database) {
+        Some(share) => store.with_share(share),
+        None => store,
+    })
+}
+
+/// A signing key, opened.
+pub(crate) fn open_key(master_key: &MasterKey, project: ProjectId, row: &control::SigningKey) -> Result<SigningKey> {
+    let plain = master_key.open(&purpose(SIGNING_KEY, project), row.sealed.expose()).map_err(Error::fault)?;
+    let jwk = serde_json::from_slice(&plain).map_err(Error::fault)?;
+    SigningKey::from_jwk(&jwk).map_err(Error::fault)
+}
+
+/// Whether a key is the project's JWT secret, imported (`contract/management.md` §2.5).
+pub(crate) fn is_secret(key: &SigningKey, secret: &Secret<String>) -> bool {
+    key.shared_secret().is_some_and(|shared| digest::constant_time_eq(shared.expose(), secret.expose().as_bytes()))
 }
 
 /// Opens a sealed text of a project.
@@ -174,13 +193,18 @@ pub(crate) fn seal_config(
 
 /// The configuration of a record, secrets opened.
 pub(crate) fn open_config(master_key: &MasterKey, bundle: &Bundle) -> Result<Explicit> {
-    let mut values = bundle.config.values.clone();
+    open_values(master_key, bundle.project.id, &bundle.config.values)
+}
+
+/// Stored values of a configuration of `project`, secrets opened.
+pub(crate) fn open_values(master_key: &MasterKey, project: ProjectId, stored: &Map<String, Value>) -> Result<Explicit> {
+    let mut values = stored.clone();
     for field in config::FIELDS.iter().filter(|field| field.secret) {
         if let Some(value) = values.get_mut(field.name)
             && let Some(sealed) = value.as_str()
         {
             let what = format!("{CONFIG}.{}", field.name);
-            *value = Value::String(open_secret(master_key, &what, bundle.project.id, sealed)?.into_inner());
+            *value = Value::String(open_secret(master_key, &what, project, sealed)?.into_inner());
         }
     }
     Ok(Explicit::from_map(values))

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use crypto::jwt::{KeySet, TokenError, claimed_issuer};
 use domain::bearer::{self, Claims};
+use domain::binding;
 use domain::id_token::is_taken;
 use domain::key_questions::KeyQuestions;
 use domain::refusal::Refusal;
@@ -15,6 +16,7 @@ use domain::time::Timestamp;
 use domain::user::User;
 use storage::Tx;
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use crate::account::{self, Admission, Arrival, Gets, Way};
 use crate::authenticate::Authenticated;
@@ -27,6 +29,7 @@ const FRESH: i64 = 600;
 
 /// An issuer with its keys, as a snapshot has it. The keys are renewed in place; at most one question is under way.
 pub struct TrustedIssuer {
+    row: Uuid,
     source: Source,
     held: RwLock<Held>,
     asking: Mutex<()>,
@@ -48,7 +51,12 @@ impl TrustedIssuer {
         };
         let keys = stored.and_then(KeySet::of_issuer).unwrap_or_else(|| KeySet::new(Secret::default(), Vec::new()));
         let held = Held { keys: Arc::new(keys), found_at: row.resolved_at, asked: KeyQuestions::default() };
-        Self { source: row.source.clone(), held: RwLock::new(held), asking: Mutex::default() }
+        Self { row: row.id, source: row.source.clone(), held: RwLock::new(held), asking: Mutex::default() }
+    }
+
+    /// Whether `other` is the same issuer, so that its keys go on counting.
+    fn is_same(&self, other: &Self) -> bool {
+        self.row == other.row && self.source == other.source
     }
 
     /// The claims of a token that a key of the issuer signed and that is valid now.
@@ -102,6 +110,15 @@ impl TrustedIssuer {
     }
 }
 
+/// Gives `new` the issuers of `old` that stayed: what a project learned of their keys outlives a change of its configuration.
+pub(crate) fn keep(old: &[Arc<TrustedIssuer>], new: &mut [Arc<TrustedIssuer>]) {
+    for issuer in new {
+        if let Some(known) = old.iter().find(|known| known.is_same(issuer)) {
+            *issuer = Arc::clone(known);
+        }
+    }
+}
+
 /// The bearer of a token that is of an issuer of the project's; `None` where it is of none of them. His first token makes his
 /// account.
 pub(crate) async fn bearer(ctx: &Context, token: &Secret<String>) -> Result<Option<Authenticated>> {
@@ -110,12 +127,12 @@ pub(crate) async fn bearer(ctx: &Context, token: &Secret<String>) -> Result<Opti
         return Ok(None);
     }
     let claimed = claimed_issuer(token.expose()).unwrap_or_default();
-    // What says that it is ours is ours to verify.
-    if claimed == ctx.tenant.base_url {
+    // What says that it is ours is ours to verify, and what is a neighbour's is a stranger's nowhere.
+    if claimed == ctx.tenant.base_url || binding::issuing_project(&claimed, &ctx.tenant.base_url).is_some() {
         return Ok(None);
     }
     let told = |wanted: Option<bool>| -> Vec<&TrustedIssuer> {
-        issuers.iter().filter(|issuer| issuer.source.is_issuer(&claimed) == wanted).collect()
+        issuers.iter().map(Arc::as_ref).filter(|issuer| issuer.source.is_issuer(&claimed) == wanted).collect()
     };
     let named = told(Some(true));
     let is_named = !named.is_empty();
@@ -143,7 +160,7 @@ fn is_signed(error: &TokenError) -> bool {
 async fn accept(ctx: &Context, issuer: &TrustedIssuer, claims: &Claims) -> Result<Authenticated> {
     let subject = issuer.source.subject(claims).map_err(|why| Refusal::BadJwt(why.to_owned()))?;
     // Given keys name their issuer themselves; that of another source is not theirs to name.
-    let others = ctx.tenant.third_party.iter().filter(|other| !std::ptr::eq(*other, issuer));
+    let others = ctx.tenant.third_party.iter().map(Arc::as_ref).filter(|other| !std::ptr::eq(*other, issuer));
     let taken = others.filter_map(|other| other.source.url()).any(|(_, url)| subject.is_of(url))
         || issuer.source.is_issuer(&subject.provider).is_none() && is_taken(&subject.provider, &ctx.policy().oauth);
     if taken {

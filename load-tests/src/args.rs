@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::fleet::Fleet;
 use crate::generator::{Load, Pace};
 use crate::scenario::Scenario;
 
@@ -32,6 +33,11 @@ pub(crate) enum Command {
     /// Exits 0, 1 when it could not run or no request succeeded, 2 for a wrong command line, 3 when a threshold was
     /// crossed.
     Run(Run),
+    /// Makes many projects and measures whether anything grows with their number.
+    ///
+    /// Create, first request of a project that is not in memory, request of one that is, change of configuration, list and
+    /// search are measured at each number of --projects, one request at a time.
+    Fleet(Fleet),
 }
 
 #[derive(clap::Args)]
@@ -143,7 +149,7 @@ mod tests {
         let start = ["tenantry-load", "run", "user-read", "--url", "http://localhost:8000", "--key", "k"];
         match Args::try_parse_from(start.iter().chain(rest))?.command {
             Command::Run(run) => Ok(run),
-            Command::List { .. } => panic!("not a run"),
+            Command::List { .. } | Command::Fleet(_) => panic!("not a run"),
         }
     }
 

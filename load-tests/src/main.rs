@@ -18,6 +18,7 @@ use crate::users::User;
 
 mod args;
 mod client;
+mod fleet;
 mod generator;
 mod process;
 mod progress;
@@ -32,14 +33,27 @@ mod users;
 async fn main() -> ExitCode {
     match Args::parse().command {
         Command::List { json } => list(json),
+        Command::Fleet(fleet) => match fleet::execute(&fleet).await {
+            Ok(report) if fleet.json => {
+                println!("{}", report.to_json());
+                ExitCode::SUCCESS
+            }
+            Ok(report) => {
+                print!("{}", report.to_table());
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error),
+        },
         Command::Run(run) => match execute(&run).await {
             Ok(report) => finish(&run, &report),
-            Err(error) => {
-                eprintln!("tenantry-load: {error:#}");
-                ExitCode::from(1)
-            }
+            Err(error) => fail(&error),
         },
     }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("tenantry-load: {error:#}");
+    ExitCode::from(1)
 }
 
 fn list(json: bool) -> ExitCode {

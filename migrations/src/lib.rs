@@ -83,14 +83,23 @@ impl Schema {
     }
 }
 
-/// Brings `schema` of a PostgreSQL database up to date. The connection should be closed afterwards: after a failure it may hold the lock.
+/// Whether `schema` of a PostgreSQL database is up to date, so that nothing has to be done and nobody to be waited for.
 ///
 /// # Errors
-/// See `MigrateError`; the schema is then at the last migration that succeeded.
-pub async fn run_postgres(connection: &mut PgConnection, schema: Schema) -> Result<(), MigrateError> {
-    /// Any number, the same in every version of this program.
-    const LOCK: i64 = 0x7465_6e61_6e74_7279;
-    let (files, probe, newest) = match schema {
+/// When the database does not answer.
+pub async fn is_current(connection: &mut PgConnection, schema: Schema) -> Result<bool, MigrateError> {
+    let (files, probe, newest) = postgres(schema);
+    let (ours, _): (bool, bool) = sqlx::query_as(probe).fetch_one(&mut *connection).await?;
+    if !ours {
+        return Ok(false);
+    }
+    let found: i64 = sqlx::query_scalar(newest).fetch_one(&mut *connection).await?;
+    Ok(files.iter().map(|file| file.version).max() == Some(found))
+}
+
+/// Steps, who made the schema and whether it is empty, and its newest step.
+fn postgres(schema: Schema) -> (&'static [File], &'static str, &'static str) {
+    match schema {
         Schema::Auth => (
             POSTGRES_AUTH,
             "select to_regclass('auth.tenantry_auth_migrations') is not null, to_regclass('auth.users') is not null",
@@ -101,7 +110,17 @@ pub async fn run_postgres(connection: &mut PgConnection, schema: Schema) -> Resu
             "select to_regclass('control.tenantry_control_migrations') is not null, to_regclass('control.projects') is not null",
             "select coalesce(max(version), 0) from control.tenantry_control_migrations",
         ),
-    };
+    }
+}
+
+/// Brings `schema` of a PostgreSQL database up to date. The connection should be closed afterwards: after a failure it may hold the lock.
+///
+/// # Errors
+/// See `MigrateError`; the schema is then at the last migration that succeeded.
+pub async fn run_postgres(connection: &mut PgConnection, schema: Schema) -> Result<(), MigrateError> {
+    /// Any number, the same in every version of this program.
+    const LOCK: i64 = 0x7465_6e61_6e74_7279;
+    let (files, probe, newest) = postgres(schema);
     sqlx::query("select pg_advisory_lock($1)").bind(LOCK).execute(&mut *connection).await?;
     let (ours, occupied): (bool, bool) = sqlx::query_as(probe).fetch_one(&mut *connection).await?;
     if occupied && !ours {

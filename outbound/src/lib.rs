@@ -12,6 +12,7 @@
 
 pub mod breaches;
 pub mod captcha;
+pub mod dns;
 pub mod hooks;
 pub mod http;
 mod in_flight;
@@ -29,6 +30,7 @@ pub mod transport;
 
 pub use breaches::{BloomFile, BreachCheck, BreachError, HttpBreaches, RecordingBreaches};
 pub use captcha::{CaptchaError, CaptchaTransport, HttpCaptcha, RecordingCaptcha, Verdict};
+pub use dns::{DnsError, RecordingTxtRecords, SystemTxtRecords, TxtRecords};
 pub use hooks::{HookError, HookTransport, HttpHooks, RecordingHooks};
 pub use http::{HttpClient, HttpError};
 pub use mail::{Address, Message};

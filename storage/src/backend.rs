@@ -1,53 +1,62 @@
-//! The two databases behind one type: pools, transactions, and the macros that write a query once and type it twice.
+//! The two databases behind one type: who works with one, and transactions.
 
-use std::path::Path;
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use migrations::{MigrateError, Schema};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{Connection as _, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::database::Placement;
-use crate::error::{Result, StoreError};
+use crate::error::{Result, StoreError, is_away};
+use crate::own::{OwnPool, PoolBudget, Visit};
+use crate::pools::{Pools, SQLITE_QUEUE, WAIT};
+use crate::share::Share;
+use crate::sql::same;
 
-/// How long a request waits for a connection of a server, or for another program that writes the file.
-const WAIT: Duration = Duration::from_secs(2);
-/// How long writes of one file wait for each other: they are one queue, which a slow disk makes long and does not stop.
-const SQLITE_QUEUE: Duration = Duration::from_secs(5);
-/// How often a file is opened before it counts as away: the disk may stand still for a while under other people's writes.
-const OPENINGS: usize = 3;
-/// Connections that read a SQLite file at once.
-const SQLITE_READERS: u32 = 4;
-/// Statements a connection keeps prepared: more than this crate has.
-const PREPARED: usize = 256;
-
-/// Connections to one database.
+/// One database as somebody works with it.
 #[derive(Clone)]
-pub(crate) enum Pools {
-    Postgres(PgPool),
-    /// One writer, because SQLite has one; readers see the last commit.
-    Sqlite {
-        read: SqlitePool,
-        write: SqlitePool,
-    },
+pub(crate) struct Backend {
+    pub(crate) core: Arc<Core>,
+    /// How many connections he may hold at a time.
+    share: Option<Share>,
 }
 
 /// One database and the count of what it was asked.
-#[derive(Clone)]
-pub(crate) struct Backend {
-    pub(crate) pools: Pools,
+pub(crate) struct Core {
+    pub(crate) access: Access,
+    /// A number no other one of this process has.
+    pub(crate) key: u64,
     schema: Schema,
-    statements: Arc<AtomicU64>,
+    postgres: bool,
+    statements: AtomicU64,
+}
+
+/// How its pools are had.
+pub(crate) enum Access {
+    /// They are there.
+    Always(Pools),
+    /// They are opened on use.
+    OnUse(Arc<OwnPool>),
+}
+
+/// The right to use a connection now. Dropping it ends that.
+pub(crate) struct Entered {
+    pools: Pools,
+    stay: Stay,
+}
+
+/// What keeps the right.
+struct Stay {
+    core: Arc<Core>,
+    visit: Option<Visit>,
+    _share: Option<OwnedSemaphorePermit>,
 }
 
 /// A transaction. Dropping it rolls back.
 pub(crate) struct Work {
     pub(crate) inner: Inner,
-    statements: Arc<AtomicU64>,
+    stay: Stay,
 }
 
 pub(crate) enum Inner {
@@ -68,64 +77,89 @@ pub(crate) enum Search {
 
 impl Backend {
     pub(crate) async fn connect(placement: &Placement, schema: Schema) -> Result<Self> {
-        let pools = match placement {
-            Placement::Postgres { url, max_connections } => postgres(url.expose(), *max_connections).await?,
-            Placement::Sqlite { file } => {
-                let write = sqlite(file, schema, 1, false).await?;
-                Pools::Sqlite { read: sqlite(file, schema, SQLITE_READERS, true).await?, write }
-            }
-        };
-        Ok(Self { pools, schema, statements: Arc::default() })
+        Ok(Self::new(placement, schema, Access::Always(Pools::connect(placement, schema).await?)))
     }
 
+    /// A database that is opened when it is used.
+    pub(crate) fn on_use(placement: Placement, schema: Schema, budget: PoolBudget) -> Self {
+        let own = OwnPool::new(placement.clone(), schema, budget);
+        Self::new(&placement, schema, Access::OnUse(Arc::new(own)))
+    }
+
+    fn new(placement: &Placement, schema: Schema, access: Access) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let (key, postgres) = (NEXT.fetch_add(1, Ordering::Relaxed), matches!(placement, Placement::Postgres { .. }));
+        Self::of(Arc::new(Core { access, key, schema, postgres, statements: AtomicU64::new(0) }))
+    }
+
+    /// The same for somebody who may hold any number of connections.
+    pub(crate) fn of(core: Arc<Core>) -> Self {
+        Self { core, share: None }
+    }
+
+    /// The same for somebody who may hold `limit` connections at a time.
+    pub(crate) fn with_share(&self, limit: u32) -> Self {
+        let patience = if self.is_postgres() { WAIT } else { SQLITE_QUEUE };
+        Self { core: Arc::clone(&self.core), share: Some(Share::new(limit, patience)) }
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.core.postgres
+    }
+
+    /// Takes the right to use a connection. A holder who waits for a second one may wait for himself.
+    pub(crate) async fn enter(&self) -> Result<Entered> {
+        let share = match &self.share {
+            Some(share) => Some(share.enter().await?),
+            None => None,
+        };
+        let (pools, visit) = match &self.core.access {
+            Access::Always(pools) => (pools.clone(), None),
+            Access::OnUse(own) => own.enter().await.map(|(pools, visit)| (pools, Some(visit)))?,
+        };
+        Ok(Entered { pools, stay: Stay { core: Arc::clone(&self.core), visit, _share: share } })
+    }
+
+    /// Brings the schema up to date; one that is opened on use is opened for that, as every time.
     pub(crate) async fn migrate(&self) -> Result<(), MigrateError> {
-        match &self.pools {
-            Pools::Postgres(pool) => {
-                // A connection of its own, without time limits; closing it gives up the lock whatever happened.
-                let options = pool.connect_options().as_ref().clone();
-                let options = options.options([("lock_timeout", "0"), ("statement_timeout", "0")]);
-                let mut connection = sqlx::PgConnection::connect_with(&options).await?;
-                let outcome = migrations::run_postgres(&mut connection, self.schema).await;
-                let closed = connection.close().await;
-                outcome?;
-                Ok(closed?)
-            }
-            Pools::Sqlite { write, .. } => {
-                let mut connection = write.acquire().await?;
-                migrations::run_sqlite(&mut connection, self.schema).await
+        match &self.core.access {
+            Access::Always(pools) => pools.migrate(self.core.schema).await,
+            Access::OnUse(own) => {
+                own.enter()
+                    .await
+                    .map_err(|error| MigrateError::Database(sqlx::Error::Io(std::io::Error::other(error))))?;
+                Ok(())
             }
         }
     }
 
     pub(crate) async fn begin(&self) -> Result<Work> {
-        let inner = match &self.pools {
-            Pools::Postgres(pool) => Inner::Postgres(retried!(self, pool.begin())?),
-            Pools::Sqlite { write, .. } => Inner::Sqlite(retried!(self, write.begin_with("begin immediate"))?),
-        };
-        Ok(Work { inner, statements: self.statements.clone() })
+        if self.is_postgres() { self.begin_postgres("begin").await } else { self.begin_sqlite("begin immediate").await }
     }
 
     /// A transaction that removes some rows of many: it finds them one by one.
     pub(crate) async fn begin_sweep(&self) -> Result<Work> {
-        let Pools::Postgres(pool) = &self.pools else { return self.begin().await };
-        let inner = Inner::Postgres(retried!(self, pool.begin_with("begin; set local random_page_cost = 1.1"))?);
-        Ok(Work { inner, statements: self.statements.clone() })
+        if !self.is_postgres() {
+            return self.begin().await;
+        }
+        self.begin_postgres("begin; set local random_page_cost = 1.1").await
     }
 
     /// A transaction that only reads, and sees one moment throughout.
     pub(crate) async fn begin_read(&self) -> Result<Work> {
-        let inner = match &self.pools {
-            Pools::Postgres(pool) => {
-                Inner::Postgres(retried!(self, pool.begin_with("begin isolation level repeatable read read only"))?)
-            }
-            Pools::Sqlite { read, .. } => Inner::Sqlite(retried!(self, read.begin())?),
-        };
-        Ok(Work { inner, statements: self.statements.clone() })
+        if self.is_postgres() {
+            return self.begin_postgres("begin isolation level repeatable read read only").await;
+        }
+        let entered = self.enter().await?;
+        let transaction = attempted!(entered, entered.reader()?.begin())?;
+        Ok(Work { inner: Inner::Sqlite(transaction), stay: entered.stay })
     }
 
     /// A transaction that only reads, whose statements PostgreSQL plans in another way than the rest.
     pub(crate) async fn begin_search(&self, search: Search) -> Result<Work> {
-        let Pools::Postgres(pool) = &self.pools else { return self.begin_read().await };
+        if !self.is_postgres() {
+            return self.begin_read().await;
+        }
         let begin = match search {
             Search::ByValue => {
                 "begin isolation level repeatable read read only; set local plan_cache_mode = force_custom_plan"
@@ -133,49 +167,104 @@ impl Backend {
             Search::Count => "begin isolation level repeatable read read only; set local random_page_cost = 1.1",
             Search::InOrder => "begin isolation level repeatable read read only; set local enable_sort = off",
         };
-        let inner = Inner::Postgres(retried!(self, pool.begin_with(begin))?);
-        Ok(Work { inner, statements: self.statements.clone() })
+        self.begin_postgres(begin).await
     }
 
     /// A transaction in which no statement runs longer than a hook may take; `None` on SQLite.
     pub(crate) async fn begin_call(&self) -> Result<Option<Work>> {
-        let Pools::Postgres(pool) = &self.pools else { return Ok(None) };
-        let begin = "begin; set local statement_timeout = 2000";
-        let inner = Inner::Postgres(retried!(self, pool.begin_with(begin))?);
-        Ok(Some(Work { inner, statements: self.statements.clone() }))
+        if !self.is_postgres() {
+            return Ok(None);
+        }
+        self.begin_postgres("begin; set local statement_timeout = 2000").await.map(Some)
+    }
+
+    async fn begin_postgres(&self, begin: &'static str) -> Result<Work> {
+        let entered = self.enter().await?;
+        let transaction = attempted!(entered, entered.postgres()?.begin_with(begin))?;
+        Ok(Work { inner: Inner::Postgres(transaction), stay: entered.stay })
+    }
+
+    async fn begin_sqlite(&self, begin: &'static str) -> Result<Work> {
+        let entered = self.enter().await?;
+        let transaction = attempted!(entered, entered.writer()?.begin_with(begin))?;
+        Ok(Work { inner: Inner::Sqlite(transaction), stay: entered.stay })
     }
 
     pub(crate) async fn ping(&self) -> Result<()> {
-        match &self.pools {
-            Pools::Postgres(pool) => retried!(self, sqlx::query("select 1").execute(pool)).map(|_| ()),
-            Pools::Sqlite { read, .. } => retried!(self, sqlx::query("select 1").execute(read)).map(|_| ()),
-        }
+        execute_now!(self, same("select 1")).map(|_| ())
     }
 
     pub(crate) async fn close(&self) {
+        match &self.core.access {
+            Access::Always(pools) => pools.close().await,
+            Access::OnUse(own) => own.retire().await,
+        }
+    }
+
+    /// How many connections may be at work.
+    pub(crate) fn size(&self) -> Option<u32> {
+        match &self.core.access {
+            Access::Always(pools) => Some(pools.size()),
+            Access::OnUse(_) => None,
+        }
+    }
+
+    pub(crate) fn statements(&self) -> u64 {
+        self.core.statements.load(Ordering::Relaxed)
+    }
+}
+
+impl Entered {
+    pub(crate) fn postgres(&self) -> Result<&PgPool> {
         match &self.pools {
-            Pools::Postgres(pool) => pool.close().await,
-            Pools::Sqlite { read, write } => {
-                read.close().await;
-                write.close().await;
-            }
+            Pools::Postgres(pool) => Ok(pool),
+            Pools::Sqlite { .. } => Err(StoreError::fault("a statement of PostgreSQL met SQLite")),
+        }
+    }
+
+    pub(crate) fn reader(&self) -> Result<&SqlitePool> {
+        match &self.pools {
+            Pools::Sqlite { read, .. } => Ok(read),
+            Pools::Postgres(_) => Err(StoreError::fault("a statement of SQLite met PostgreSQL")),
+        }
+    }
+
+    pub(crate) fn writer(&self) -> Result<&SqlitePool> {
+        match &self.pools {
+            Pools::Sqlite { write, .. } => Ok(write),
+            Pools::Postgres(_) => Err(StoreError::fault("a statement of SQLite met PostgreSQL")),
         }
     }
 
     pub(crate) fn count(&self) {
-        self.statements.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.stay.core.count();
     }
 
     /// How many connections may turn out to be cut before a fresh one is had.
     pub(crate) fn spare_attempts(&self) -> u32 {
-        match &self.pools {
-            Pools::Postgres(pool) => pool.options().get_max_connections(),
-            Pools::Sqlite { .. } => 0,
+        self.pools.spare_attempts()
+    }
+
+    /// The class of what an attempt came to. A database of a project's own that is away is that project's trouble and passes: whatever is
+    /// wrong with it, it is not a fault of this program.
+    pub(crate) fn judge<T>(&self, outcome: Result<T, sqlx::Error>) -> Result<T> {
+        let Some(visit) = &self.stay.visit else { return outcome.map_err(StoreError::from) };
+        match outcome {
+            Err(error) if is_away(&error) => {
+                visit.own.missed(visit.began);
+                Err(StoreError::Busy(Arc::new(error)))
+            }
+            outcome => {
+                visit.own.reached();
+                outcome.map_err(StoreError::from)
+            }
         }
+    }
+}
+
+impl Core {
+    pub(crate) fn count(&self) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -190,75 +279,6 @@ impl Work {
     }
 
     pub(crate) fn count(&self) {
-        self.statements.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-async fn postgres(url: &str, max_connections: u32) -> Result<Pools> {
-    let options =
-        PgConnectOptions::from_str(url)?.application_name("tenantry").statement_cache_capacity(PREPARED).options([
-            // Every statement finds its rows by key. A plan made while a table was new and empty would read all of it, and
-            // is kept for as long as nobody analyses the table.
-            ("enable_seqscan", "off"),
-            // One plan serves every caller; to plan the hot statements anew would cost more than to run them.
-            ("plan_cache_mode", "force_generic_plan"),
-            ("jit", "off"),
-            ("lock_timeout", "5s"),
-            ("statement_timeout", "10s"),
-            ("idle_in_transaction_session_timeout", "20s"),
-        ]);
-    let pool = PgPoolOptions::new()
-        .max_connections(max_connections.max(1))
-        .acquire_timeout(WAIT)
-        // A ping costs a round trip for every request; a cut connection is noticed when it is used.
-        .test_before_acquire(false)
-        .connect_with(options)
-        .await?;
-    Ok(Pools::Postgres(pool))
-}
-
-async fn sqlite(file: &Path, schema: Schema, connections: u32, read_only: bool) -> Result<SqlitePool> {
-    let file = file.to_str().ok_or_else(|| StoreError::fault("database file name is not UTF-8"))?.to_owned();
-    // The main database is an empty private one in memory; all tables lie in the attached file.
-    let options = SqliteConnectOptions::new()
-        .filename(":memory:")
-        .create_if_missing(true)
-        .foreign_keys(true)
-        .statement_cache_capacity(PREPARED)
-        .busy_timeout(WAIT);
-    let (attach, settings) = match schema {
-        Schema::Auth => (
-            "attach database $1 as auth",
-            "pragma auth.journal_mode = wal; pragma auth.synchronous = full; pragma temp_store = memory",
-        ),
-        Schema::Control => (
-            "attach database $1 as control",
-            "pragma control.journal_mode = wal; pragma control.synchronous = full; pragma temp_store = memory",
-        ),
-    };
-    let pool = SqlitePoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(SQLITE_QUEUE)
-        .test_before_acquire(false)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .after_connect(move |connection, _| {
-            let file = file.clone();
-            Box::pin(async move {
-                sqlx::query(attach).bind(file).execute(&mut *connection).await?;
-                sqlx::raw_sql(settings).execute(&mut *connection).await?;
-                if read_only {
-                    sqlx::raw_sql("pragma query_only = on").execute(&mut *connection).await?;
-                }
-                Ok(())
-            })
-        });
-    let mut left = OPENINGS;
-    loop {
-        left -= 1;
-        match pool.clone().connect_with(options.clone()).await {
-            Err(sqlx::Error::PoolTimedOut) if left > 0 => {}
-            opened => return Ok(opened?),
-        }
+        self.stay.core.count();
     }
 }

@@ -1,14 +1,15 @@
 //! Where auth data lives, and the handles through which everything else reaches it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use domain::ids::InstanceId;
 use domain::secret::Secret;
 use migrations::Schema;
 
 use crate::audit::Audit;
-use crate::backend::{Backend, Pools, Work};
+use crate::backend::{Access, Backend, Core, Work};
 use crate::custom_providers::CustomProviders;
 use crate::error::{MigrateError, Result};
 use crate::factors::Factors;
@@ -19,6 +20,7 @@ use crate::lane::Lane;
 use crate::mfa_challenges::MfaChallenges;
 use crate::one_time_tokens::OneTimeTokens;
 use crate::outbox::Outbox;
+use crate::own::PoolBudget;
 use crate::passkeys::Passkeys;
 use crate::read_session::ReadSessionBatch;
 use crate::read_user::ReadUserBatch;
@@ -70,16 +72,62 @@ impl Database {
     /// # Errors
     /// `Busy` when the server does not answer, `Fault` when the placement makes no sense.
     pub async fn connect(placement: &Placement) -> Result<Self> {
-        let backend = Backend::connect(placement, Schema::Auth).await?;
-        let read = match &backend.pools {
-            Pools::Postgres(pool) => Some(ReadLanes {
-                user: Lane::start(ReadUserBatch { backend: backend.clone(), pool: pool.clone() }),
-                session: Lane::start(ReadSessionBatch { backend: backend.clone(), pool: pool.clone() }),
-            }),
-            Pools::Sqlite { .. } => None,
-        };
+        Ok(Self::over(Backend::connect(placement, Schema::Auth).await?))
+    }
+
+    /// A database of projects' own: its first use opens it and brings its schema up to date, and it is closed again when `budget` has to
+    /// make room for another one, or with the last copy of this value. While it cannot be reached, everything is `Busy`. A file is never
+    /// made. Needs a runtime.
+    pub fn on_use(placement: Placement, budget: PoolBudget) -> Self {
+        Self::over(Backend::on_use(placement, Schema::Auth, budget))
+    }
+
+    fn over(backend: Backend) -> Self {
+        let read = backend.is_postgres().then(|| ReadLanes {
+            user: Lane::start(ReadUserBatch { backend: backend.clone() }),
+            session: Lane::start(ReadSessionBatch { backend: backend.clone() }),
+        });
         let rotate = Lane::start(RotateBatch { backend: backend.clone() });
-        Ok(Self { backend, lanes: Arc::new(Lanes { read, rotate }) })
+        Self { backend, lanes: Arc::new(Lanes { read, rotate }) }
+    }
+
+    /// Opens a database that would be opened on use, and waits for that no longer than `patience`. The opening itself goes on.
+    ///
+    /// # Errors
+    /// `Busy`, with the cause, when it cannot be reached or its schema cannot be brought up to date.
+    pub async fn open(&self, patience: Duration) -> Result<()> {
+        match &self.backend.core.access {
+            Access::Always(_) => self.ping().await,
+            Access::OnUse(own) => own.open_within(patience).await,
+        }
+    }
+
+    /// Whether asking it something now would open nothing.
+    pub fn is_open(&self) -> bool {
+        match &self.backend.core.access {
+            Access::Always(_) => true,
+            Access::OnUse(own) => own.is_open(),
+        }
+    }
+
+    /// Whether it is one of a PostgreSQL server.
+    pub fn is_postgres(&self) -> bool {
+        self.backend.is_postgres()
+    }
+
+    /// Tells this database apart from others in this process.
+    pub fn key(&self) -> DatabaseKey {
+        DatabaseKey(self.backend.core.key)
+    }
+
+    /// How many connections may be at work at a time, where they are shared among projects.
+    pub fn connections(&self) -> Option<u32> {
+        self.backend.size()
+    }
+
+    /// A copy that keeps nothing open.
+    pub fn downgrade(&self) -> WeakDatabase {
+        WeakDatabase { core: Arc::downgrade(&self.backend.core), lanes: Arc::downgrade(&self.lanes) }
     }
 
     /// Brings the schema to what this program needs. Several gateways may do it at once.
@@ -95,7 +143,7 @@ impl Database {
         self.backend.ping().await
     }
 
-    /// Closes all connections once they are idle.
+    /// Closes all connections once they are idle, for good.
     pub async fn close(&self) {
         self.backend.close().await;
     }
@@ -106,17 +154,45 @@ impl Database {
     }
 }
 
+/// Tells databases of one process apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DatabaseKey(u64);
+
+/// A database for as long as somebody else keeps it.
+#[derive(Clone)]
+pub struct WeakDatabase {
+    core: Weak<Core>,
+    lanes: Weak<Lanes>,
+}
+
+impl WeakDatabase {
+    /// The database, if anybody still keeps it.
+    pub fn upgrade(&self) -> Option<Database> {
+        let lanes = self.lanes.upgrade()?;
+        Some(Database { backend: Backend::of(self.core.upgrade()?), lanes })
+    }
+}
+
 /// The rows of one project: the only way to them. Cheap to clone.
 #[derive(Clone)]
 pub struct TenantStore {
     database: Database,
+    /// The database as this project works with it.
+    backend: Backend,
     pub(crate) instance: InstanceId,
 }
 
 impl TenantStore {
     /// The rows of `instance` in `database`.
     pub fn new(database: Database, instance: InstanceId) -> Self {
-        Self { database, instance }
+        Self { backend: database.backend.clone(), database, instance }
+    }
+
+    /// The same, holding at most `limit` connections at a time; statements that many projects share do not count. Who finds none in time
+    /// hears `Busy`, of which [`StoreError::is_share_used_up`](crate::StoreError::is_share_used_up) is true.
+    #[must_use]
+    pub fn with_share(self, limit: u32) -> Self {
+        Self { backend: self.database.backend.with_share(limit), ..self }
     }
 
     /// Whose rows.
@@ -131,11 +207,11 @@ impl TenantStore {
 
     /// Starts a transaction that may write.
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(Tx { work: self.database.backend.begin().await?, instance: self.instance })
+        Ok(Tx { work: self.backend.begin().await?, instance: self.instance })
     }
 
     pub(crate) fn backend(&self) -> &Backend {
-        &self.database.backend
+        &self.backend
     }
 
     pub(crate) fn lanes(&self) -> &Lanes {

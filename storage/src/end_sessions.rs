@@ -3,11 +3,9 @@
 use domain::ids::{SessionId, UserId};
 use domain::time::Timestamp;
 
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::audit::{AuditColumns, AuditEntry};
-use crate::backend::Pools;
 use crate::database::{TenantStore, Tx};
 use crate::error::Result;
 use crate::sql::{each, same};
@@ -94,8 +92,8 @@ impl TenantStore {
     ///
     /// After a broken connection it is tried again, and the answer tells what the second try found.
     pub async fn end_sessions(&self, end: EndSessions) -> Result<EndedSessions> {
-        if let Pools::Postgres(pool) = &self.backend().pools {
-            return self.in_one_statement(pool, &end).await;
+        if self.backend().is_postgres() {
+            return self.in_one_statement(&end).await;
         }
         let mut tx = self.begin().await?;
         let ended = tx.end_sessions(end).await?;
@@ -103,16 +101,14 @@ impl TenantStore {
         Ok(ended)
     }
 
-    async fn in_one_statement(&self, pool: &PgPool, end: &EndSessions) -> Result<EndedSessions> {
+    async fn in_one_statement(&self, end: &EndSessions) -> Result<EndedSessions> {
         let (which, session) = match end.which {
             Which::All => ("all", None),
             Which::One(session) => ("one", Some(session.0)),
             Which::Others(session) => ("others", Some(session.0)),
         };
         let audit = AuditColumns::of(&end.audit);
-        let (user_exists, banned, session_exists, ended): (bool, bool, bool, Vec<Uuid>) = retried!(
-            self.backend(),
-            sqlx::query_as(END.postgres)
+        let (user_exists, banned, session_exists, ended): (bool, bool, bool, Vec<Uuid>) = retried!(self.backend(), postgres(pool) => sqlx::query_as(END.postgres)
                 .bind(self.instance.0)
                 .bind(end.user.0)
                 .bind(end.bearer_session.map(|session| session.0))

@@ -4,6 +4,9 @@ use std::error::Error;
 use std::sync::Arc;
 
 pub use migrations::MigrateError;
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+
+use crate::share::ShareUsedUp;
 
 /// What lies behind a failure, for the log. Shared, because one lost connection fails a whole batch.
 pub type Cause = Arc<dyn Error + Send + Sync>;
@@ -39,6 +42,27 @@ impl StoreError {
         Self::Busy(Arc::from(Box::<dyn Error + Send + Sync>::from(what)))
     }
 
+    /// Whether `E` lies behind it.
+    pub(crate) fn caused_by<E: Error + 'static>(&self) -> bool {
+        matches!(self, Self::Busy(cause) | Self::Unknown(cause) | Self::Fault(cause) if cause.is::<E>())
+    }
+
+    /// What lies behind it, as one text.
+    pub(crate) fn cause(&self) -> String {
+        let mut text = self.to_string();
+        let mut next = self.source();
+        while let Some(error) = next {
+            text = format!("{text}: {error}");
+            next = error.source();
+        }
+        text
+    }
+
+    /// Whether the project has all the connections that its share allows, so that others may well get what it does not.
+    pub fn is_share_used_up(&self) -> bool {
+        self.caused_by::<ShareUsedUp>()
+    }
+
     /// Whether the whole database is out of reach, so that asking again at once would only make everybody wait longer; a request that
     /// only got in another's way is not.
     pub(crate) fn is_out_of_reach(&self) -> bool {
@@ -68,6 +92,24 @@ pub(crate) fn connection_lost(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_) => true,
         // admin_shutdown, crash_shutdown, idle_session_timeout
         sqlx::Error::Database(refusal) => matches!(refusal.code().as_deref(), Some("57P01" | "57P02" | "57P05")),
+        _ => false,
+    }
+}
+
+/// Whether no connection was had, or none that is any good: nobody listens, the server refuses, the database or its file is gone or broken.
+pub(crate) fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Configuration(_) => true,
+        sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(refusal) => match refusal.try_downcast_ref::<PgDatabaseError>() {
+            // Whatever the server ends a connection with, or does not begin one.
+            Some(refusal) => matches!(refusal.severity(), PgSeverity::Fatal | PgSeverity::Panic),
+            // SQLITE_READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB with their extended codes.
+            None => {
+                let code = refusal.code().unwrap_or_default().parse::<i32>();
+                code.is_ok_and(|code| matches!(code & 0xff, 8 | 10 | 11 | 13 | 14 | 26))
+            }
+        },
         _ => false,
     }
 }

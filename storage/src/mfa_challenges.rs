@@ -5,12 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use domain::ids::{ChallengeId, FactorId};
 use domain::time::Timestamp;
 use serde_json::Value;
+use sqlx::FromRow;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
 
 use crate::audit::{AuditColumns, AuditEntry};
-use crate::backend::Pools;
 use crate::database::{TenantStore, Tx};
 use crate::error::{Result, StoreError};
 use crate::rows::not_empty;
@@ -162,8 +161,8 @@ impl TenantStore {
 
     /// Puts a challenge and marks the factor. False when the guard does not hold.
     pub async fn challenge_factor(&self, challenge: ChallengeFactor) -> Result<bool> {
-        if let Pools::Postgres(pool) = &self.backend().pools {
-            return self.challenged_in_one_statement(pool, &challenge).await;
+        if self.backend().is_postgres() {
+            return self.challenged_in_one_statement(&challenge).await;
         }
         let mut tx = self.begin().await?;
         let put = tx.challenge_factor(challenge).await?;
@@ -171,12 +170,10 @@ impl TenantStore {
         Ok(put)
     }
 
-    async fn challenged_in_one_statement(&self, pool: &PgPool, put: &ChallengeFactor) -> Result<bool> {
+    async fn challenged_in_one_statement(&self, put: &ChallengeFactor) -> Result<bool> {
         let challenge = &put.challenge;
         let audit = AuditColumns::of(&put.audit);
-        let row: Result<Option<(Uuid,)>> = retried!(
-            self.backend(),
-            sqlx::query_as(CHALLENGE.postgres)
+        let row: Result<Option<(Uuid,)>> = retried!(self.backend(), postgres(pool) => sqlx::query_as(CHALLENGE.postgres)
                 .bind(self.instance.0)
                 .bind(challenge.factor.0)
                 .bind(At(challenge.now))

@@ -2,11 +2,9 @@
 
 use domain::secret::Secret;
 use domain::time::Timestamp;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::audit::{AuditColumns, AuditEntry};
-use crate::backend::Pools;
 use crate::database::{TenantStore, Tx};
 use crate::error::{Result, StoreError};
 use crate::read_user::ReadUser;
@@ -76,8 +74,8 @@ statements! {
 impl TenantStore {
     /// Opens a session. `None` when the guard does not hold.
     pub async fn open_session(&self, open: OpenSession) -> Result<Option<ReadUser>> {
-        if let Pools::Postgres(pool) = &self.backend().pools {
-            return self.opened_in_one_statement(pool, &open).await;
+        if self.backend().is_postgres() {
+            return self.opened_in_one_statement(&open).await;
         }
         let mut tx = self.begin().await?;
         let Some(opened) = tx.open_session(open).await? else { return Ok(None) };
@@ -85,13 +83,11 @@ impl TenantStore {
         Ok(Some(opened))
     }
 
-    async fn opened_in_one_statement(&self, pool: &PgPool, open: &OpenSession) -> Result<Option<ReadUser>> {
+    async fn opened_in_one_statement(&self, open: &OpenSession) -> Result<Option<ReadUser>> {
         let session = &open.session;
         let audit = AuditColumns::of(&open.audit);
         let first_token = session.refresh_token.as_ref().map(|first| first.token.expose().as_str());
-        let row: Result<Option<ReadUserRow>> = retried!(
-            self.backend(),
-            sqlx::query_as(OPEN.postgres)
+        let row: Result<Option<ReadUserRow>> = retried!(self.backend(), postgres(pool) => sqlx::query_as(OPEN.postgres)
                 .bind(self.instance.0)
                 .bind(session.user_id.0)
                 .bind(session.id.0)

@@ -5,7 +5,6 @@ use domain::time::Timestamp;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::backend::Pools;
 use crate::database::{Database, Tx};
 use crate::error::Result;
 use crate::sql::{each, same};
@@ -149,20 +148,17 @@ impl Database {
         except: &[InstanceId],
     ) -> Result<Vec<OutboxRow>> {
         let (now, lease_until, limit) = (At(now), At(lease_until), i64::from(limit));
-        let rows = match &self.backend.pools {
-            Pools::Postgres(pool) => {
-                let except: Vec<Uuid> = except.iter().map(|instance| instance.0).collect();
-                let claim = || sqlx::query_as(CLAIM.postgres).bind(now).bind(lease_until).bind(limit).bind(&except);
-                // A claim whose answer was lost only waits for its lease to end.
-                retried!(self.backend, claim().fetch_all(pool))
-            }
-            Pools::Sqlite { write, .. } => {
-                let except: Vec<String> =
-                    except.iter().map(|instance| format!("\"{:X}\"", instance.0.simple())).collect();
-                let except = format!("[{}]", except.join(","));
-                let claim = || sqlx::query_as(CLAIM.sqlite).bind(now).bind(lease_until).bind(limit).bind(&except);
-                retried!(self.backend, claim().fetch_all(write))
-            }
+        let backend = &self.backend;
+        let rows = if backend.is_postgres() {
+            let except: Vec<Uuid> = except.iter().map(|instance| instance.0).collect();
+            let claim = || sqlx::query_as(CLAIM.postgres).bind(now).bind(lease_until).bind(limit).bind(&except);
+            // A claim whose answer was lost only waits for its lease to end.
+            retried!(backend, postgres(pool) => claim().fetch_all(pool))
+        } else {
+            let except: Vec<String> = except.iter().map(|instance| format!("\"{:X}\"", instance.0.simple())).collect();
+            let except = format!("[{}]", except.join(","));
+            let claim = || sqlx::query_as(CLAIM.sqlite).bind(now).bind(lease_until).bind(limit).bind(&except);
+            retried!(backend, writer(pool) => claim().fetch_all(pool))
         };
         let mut rows: Vec<ClaimedRow> = rows?;
         rows.sort_by_key(|row| (row.next_attempt_at.0, row.id));

@@ -9,8 +9,9 @@ use std::time::Instant;
 use domain::secret::Secret;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Row as _, SqlitePool};
 
-use crate::backend::Pools;
+use crate::backend::Access;
 use crate::database::{Database, Placement};
+use crate::pools::Pools;
 use crate::sql::Listed;
 
 const URL: &str = "TENANTRY_TEST_POSTGRES_URL";
@@ -156,10 +157,11 @@ fn cases() -> Vec<Case> {
         Case::new("crossing sweep of sessions", crate::sweep::STATEMENTS, "SESSIONS", &[&old, "100"])
             .near()
             .through("on sessions gone", "SEARCH gone USING INDEX sqlite_autoindex_sessions_1"),
-        Case::new("purge of audit entries", crate::purge::STATEMENTS, "AUDIT", &["100"]).near().through(
-            "audit_log_entries_pkey on audit_log_entries gone",
-            "SEARCH gone USING INDEX sqlite_autoindex_audit",
-        ),
+        Case::new("oldest of everything", crate::earliest::STATEMENTS, "EARLIEST", &[])
+            .through("refresh_tokens_revoked_updated_at_idx", "refresh_tokens_revoked_updated_at_idx"),
+        Case::new("purge of audit entries", crate::purge::STATEMENTS, "AUDIT", &["100"])
+            .near()
+            .through("on audit_log_entries gone", "SEARCH gone USING INDEX sqlite_autoindex_audit"),
         Case::new("purge of users", crate::purge::STATEMENTS, "USERS", &["100"])
             .near()
             .through("on users gone", "SEARCH gone USING INDEX sqlite_autoindex_users_1"),
@@ -349,7 +351,7 @@ async fn sqlite_finds_large_things_through_their_indexes() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::connect(&Placement::Sqlite { file: folder.path().join("auth.db") }).await.unwrap();
     database.migrate().await.unwrap();
-    let Pools::Sqlite { read, write } = &database.backend.pools else { panic!("not on SQLite") };
+    let Access::Always(Pools::Sqlite { read, write }) = &database.backend.core.access else { panic!("not on SQLite") };
     for filling in filling(false) {
         sqlx::raw_sql(AssertSqlSafe(filling)).execute(write).await.unwrap();
     }
@@ -373,7 +375,8 @@ async fn postgres_finds_large_things_through_their_indexes() {
     let placement = Placement::Postgres { url: Secret::new(url), max_connections: 2 };
     let database = Database::connect(&placement).await.unwrap();
     database.migrate().await.unwrap();
-    let Pools::Postgres(pool) = database.backend.pools.clone() else { panic!("not on PostgreSQL") };
+    let Access::Always(Pools::Postgres(pool)) = &database.backend.core.access else { panic!("not on PostgreSQL") };
+    let pool = pool.clone();
     let outcome = tokio::spawn(async move {
         let mut connection = pool.acquire().await.unwrap();
         sqlx::raw_sql("set statement_timeout = 0").execute(&mut *connection).await.unwrap();

@@ -4,12 +4,11 @@ use domain::ids::UserId;
 use domain::time::Timestamp;
 use domain::user::{Metadata, User};
 use serde_json::{Map, Value};
-use sqlx::PgPool;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::audit::{AuditColumns, AuditEntry};
-use crate::backend::{Inner, Pools};
+use crate::backend::Inner;
 use crate::database::{TenantStore, Tx};
 use crate::error::{Result, StoreError};
 use crate::flow_states::NewFlowState;
@@ -311,8 +310,8 @@ macro_rules! run_promise {
 impl TenantStore {
     /// Writes all of it, or nothing: false when the account is not as expected any more, or the column is too recent.
     pub async fn promise_message(&self, promise: PromiseMessage) -> Result<bool> {
-        if let Pools::Postgres(pool) = &self.backend().pools {
-            return self.promised_in_one_statement(pool, &promise).await;
+        if self.backend().is_postgres() {
+            return self.promised_in_one_statement(&promise).await;
         }
         let mut tx = self.begin().await?;
         let promised = tx.promise_message(promise).await?;
@@ -328,8 +327,8 @@ impl TenantStore {
         identities: Vec<NewIdentity>,
         promise: PromiseMessage,
     ) -> Result<()> {
-        if let Pools::Postgres(pool) = &self.backend().pools {
-            return self.signed_up_in_one_statement(pool, &user, &identities, &promise).await;
+        if self.backend().is_postgres() {
+            return self.signed_up_in_one_statement(&user, &identities, &promise).await;
         }
         let mut tx = self.begin().await?;
         tx.users().insert(&user, promise.now).await?;
@@ -342,13 +341,12 @@ impl TenantStore {
 
     async fn signed_up_in_one_statement(
         &self,
-        pool: &PgPool,
         user: &NewUser,
         identities: &[NewIdentity],
         promise: &PromiseMessage,
     ) -> Result<()> {
         let confirmation = promise.tokens.iter().find(|token| token.kind == TokenKind::Confirmation);
-        let made: Result<(Uuid,)> = retried!(self.backend(), {
+        let made: Result<(Uuid,)> = retried!(self.backend(), postgres(pool) => {
             let query = sqlx::query_as(SIGN_UP.postgres)
                 .bind(self.instance.0)
                 .bind(user.id.0)
@@ -391,8 +389,9 @@ impl TenantStore {
         }
     }
 
-    async fn promised_in_one_statement(&self, pool: &PgPool, promise: &PromiseMessage) -> Result<bool> {
-        let row: Result<Option<(Uuid,)>> = retried!(self.backend(), run_promise!(self.instance.0, promise, pool));
+    async fn promised_in_one_statement(&self, promise: &PromiseMessage) -> Result<bool> {
+        let row: Result<Option<(Uuid,)>> =
+            retried!(self.backend(), postgres(pool) => run_promise!(self.instance.0, promise, pool));
         match row {
             // Ids are random: these rows exist only where the first try did happen and its answer was lost.
             Err(StoreError::Conflict) => Ok(true),

@@ -55,11 +55,12 @@ statements! {
     project REFRESH_TOKENS = bite!("refresh_tokens");
     project AUDIT = bite!("audit_log_entries");
     project OUTBOX = bite!("outbox");
+    project INSTANCES = bite!("instances");
     project REVOCATIONS = bite!("session_revocations");
 }
 
 /// What hangs on users, clients and providers goes with them. The ends of sessions come last: the others add to them.
-const ALL: [Sql; 12] = [
+const ALL: [Sql; 13] = [
     OUTBOX,
     USERS,
     FLOW_STATES,
@@ -71,6 +72,7 @@ const ALL: [Sql; 12] = [
     PASSKEY_CHALLENGES,
     REFRESH_TOKENS,
     AUDIT,
+    INSTANCES,
     REVOCATIONS,
 ];
 

@@ -1,7 +1,6 @@
 //! A session with its user in one read: what a refresh needs when nobody remembers the session.
 
 use domain::ids::{InstanceId, SessionId};
-use sqlx::PgPool;
 
 use crate::backend::Backend;
 use crate::database::TenantStore;
@@ -35,7 +34,6 @@ statements! {
 /// The lane's statement.
 pub(crate) struct ReadSessionBatch {
     pub(crate) backend: Backend,
-    pub(crate) pool: PgPool,
 }
 
 impl Batch for ReadSessionBatch {
@@ -51,9 +49,7 @@ impl Batch for ReadSessionBatch {
     async fn run(&self, wanted: &[Self::Request]) -> Result<Vec<Option<Option<ReadUser>>>> {
         let (instances, sessions): (Vec<_>, Vec<_>) =
             wanted.iter().map(|(instance, session)| (instance.0, session.0)).unzip();
-        let rows: Vec<LaneRow> = retried!(
-            self.backend,
-            sqlx::query_as(READ_MANY.postgres).bind(&instances).bind(&sessions).fetch_all(&self.pool)
+        let rows: Vec<LaneRow> = retried!(self.backend, postgres(pool) => sqlx::query_as(READ_MANY.postgres).bind(&instances).bind(&sessions).fetch_all(pool)
         )?;
         Ok(in_order(rows, wanted.len()).into_iter().map(Some).collect())
     }

@@ -3,7 +3,6 @@
 use domain::ids::{InstanceId, SessionId, UserId};
 use domain::session::Session;
 use domain::user::User;
-use sqlx::PgPool;
 
 use crate::backend::Backend;
 use crate::database::TenantStore;
@@ -70,7 +69,6 @@ pub(crate) struct Wanted {
 /// The lane's statement.
 pub(crate) struct ReadUserBatch {
     pub(crate) backend: Backend,
-    pub(crate) pool: PgPool,
 }
 
 impl Batch for ReadUserBatch {
@@ -87,9 +85,7 @@ impl Batch for ReadUserBatch {
         let instances: Vec<_> = wanted.iter().map(|one| one.instance.0).collect();
         let users: Vec<_> = wanted.iter().map(|one| one.user.0).collect();
         let sessions: Vec<_> = wanted.iter().map(|one| one.session.map(|session| session.0)).collect();
-        let rows: Vec<LaneRow> = retried!(
-            self.backend,
-            sqlx::query_as(READ_MANY.postgres).bind(&instances).bind(&users).bind(&sessions).fetch_all(&self.pool)
+        let rows: Vec<LaneRow> = retried!(self.backend, postgres(pool) => sqlx::query_as(READ_MANY.postgres).bind(&instances).bind(&users).bind(&sessions).fetch_all(pool)
         )?;
         Ok(in_order(rows, wanted.len()).into_iter().map(Some).collect())
     }

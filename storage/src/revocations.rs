@@ -13,7 +13,6 @@ use domain::time::Timestamp;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::backend::Pools;
 use crate::database::TenantStore;
 use crate::error::{Result, StoreError};
 use crate::sql::each;
@@ -159,8 +158,10 @@ impl TenantStore {
         Ok((Revocations { rows, newest, swept }, unnumbered))
     }
 
-    async fn number_revocations(&self) -> Result<()> {
-        let Pools::Postgres(_) = self.backend().pools else { return Ok(()) };
+    pub(crate) async fn number_revocations(&self) -> Result<()> {
+        if !self.backend().is_postgres() {
+            return Ok(());
+        }
         let instance = self.instance.0;
         let (high, low) = instance.as_u64_pair();
         let turn = (high ^ low).cast_signed();

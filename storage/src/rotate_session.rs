@@ -2,11 +2,10 @@
 
 use domain::ids::{InstanceId, SessionId, UserId};
 use domain::time::Timestamp;
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::audit::{AuditColumns, AuditEntry};
-use crate::backend::{Backend, Pools};
+use crate::backend::Backend;
 use crate::database::{TenantStore, Tx};
 use crate::error::Result;
 use crate::lane::Batch;
@@ -115,29 +114,30 @@ impl Batch for RotateBatch {
     }
 
     async fn run(&self, members: &[Member]) -> Result<Vec<Option<Option<ReadUser>>>> {
-        let Pools::Postgres(pool) = &self.backend.pools else {
+        if !self.backend.is_postgres() {
             return Ok(self.in_one_commit(members).await?.into_iter().map(Some).collect());
-        };
-        let rotated = self.in_one_statement(pool, ROTATE_MANY, members).await?;
+        }
+        let rotated = self.in_one_statement(ROTATE_MANY, members).await?;
         if rotated.iter().all(Option::is_some) {
             return Ok(rotated.into_iter().map(Some).collect());
         }
-        let skipped = self.skipped(pool, members, &rotated).await?;
+        let skipped = self.skipped(members, &rotated).await?;
         Ok(rotated.into_iter().zip(skipped).map(|(rotated, skipped)| (!skipped).then_some(rotated)).collect())
     }
 
     async fn alone(&self, member: &Member) -> Result<Option<ReadUser>> {
         let member = std::slice::from_ref(member);
-        let mut rotated = match &self.backend.pools {
-            Pools::Postgres(pool) => self.in_one_statement(pool, ROTATE_WAITING, member).await?,
-            Pools::Sqlite { .. } => self.in_one_commit(member).await?,
+        let mut rotated = if self.backend.is_postgres() {
+            self.in_one_statement(ROTATE_WAITING, member).await?
+        } else {
+            self.in_one_commit(member).await?
         };
         Ok(rotated.pop().flatten())
     }
 }
 
 impl RotateBatch {
-    async fn in_one_statement(&self, pool: &PgPool, sql: Sql, members: &[Member]) -> Result<Vec<Option<ReadUser>>> {
+    async fn in_one_statement(&self, sql: Sql, members: &[Member]) -> Result<Vec<Option<ReadUser>>> {
         let instances: Vec<_> = members.iter().map(|(instance, _)| instance.0).collect();
         let sessions: Vec<_> = members.iter().map(|(_, rotate)| rotate.session.0).collect();
         let expected: Vec<_> = members.iter().map(|(_, rotate)| rotate.expected_counter).collect();
@@ -151,9 +151,7 @@ impl RotateBatch {
         }
         let audit = AuditColumns::of(members.iter().flat_map(|(_, rotate)| &rotate.audit));
         // The guard makes a second try safe: where the first one did happen, the counter no longer matches.
-        let rows: Vec<LaneRow> = retried!(
-            self.backend,
-            sqlx::query_as(sql.postgres)
+        let rows: Vec<LaneRow> = retried!(self.backend, postgres(pool) => sqlx::query_as(sql.postgres)
                 .bind(&instances)
                 .bind(&sessions)
                 .bind(&expected)
@@ -172,13 +170,11 @@ impl RotateBatch {
     }
 
     /// Which members were not rotated because another transaction held their row.
-    async fn skipped(&self, pool: &PgPool, members: &[Member], rotated: &[Option<ReadUser>]) -> Result<Vec<bool>> {
+    async fn skipped(&self, members: &[Member], rotated: &[Option<ReadUser>]) -> Result<Vec<bool>> {
         let instances: Vec<_> = members.iter().map(|(instance, _)| instance.0).collect();
         let sessions: Vec<_> = members.iter().map(|(_, rotate)| rotate.session.0).collect();
         let expected: Vec<_> = members.iter().map(|(_, rotate)| rotate.expected_counter).collect();
-        let matching: Vec<(i64,)> = retried!(
-            self.backend,
-            sqlx::query_as(STILL_MATCHING.postgres).bind(&instances).bind(&sessions).bind(&expected).fetch_all(pool)
+        let matching: Vec<(i64,)> = retried!(self.backend, postgres(pool) => sqlx::query_as(STILL_MATCHING.postgres).bind(&instances).bind(&sessions).bind(&expected).fetch_all(pool)
         )?;
         let still = |ord: i64| matching.iter().any(|(matching,)| *matching == ord);
         Ok((1..).zip(rotated).map(|(ord, rotated)| rotated.is_none() && still(ord)).collect())

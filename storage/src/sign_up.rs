@@ -1,11 +1,9 @@
 //! Making an account that is signed in at once: one statement.
 
 use domain::time::Timestamp;
-use sqlx::PgPool;
 use sqlx::types::Json;
 
 use crate::audit::{AuditColumns, AuditEntry};
-use crate::backend::Pools;
 use crate::database::{TenantStore, Tx};
 use crate::error::{Result, StoreError};
 use crate::identities::NewIdentity;
@@ -85,8 +83,8 @@ statements! {
 impl TenantStore {
     /// Makes the account. A taken address, number or subject is a conflict and leaves nothing behind.
     pub async fn sign_up(&self, sign_up: SignUp) -> Result<ReadUser> {
-        if let Pools::Postgres(pool) = &self.backend().pools {
-            return self.made_in_one_statement(pool, &sign_up).await;
+        if self.backend().is_postgres() {
+            return self.made_in_one_statement(&sign_up).await;
         }
         let mut tx = self.begin().await?;
         let made = tx.sign_up(sign_up).await?;
@@ -94,15 +92,13 @@ impl TenantStore {
         Ok(made)
     }
 
-    async fn made_in_one_statement(&self, pool: &PgPool, sign_up: &SignUp) -> Result<ReadUser> {
+    async fn made_in_one_statement(&self, sign_up: &SignUp) -> Result<ReadUser> {
         let user = &sign_up.user;
         let identities = &sign_up.identities;
         let session = sign_up.session.as_ref();
         let audit = AuditColumns::of(&sign_up.audit);
         let first_token = session.and_then(|session| session.refresh_token.as_ref());
-        let row: Result<ReadUserRow> = retried!(
-            self.backend(),
-            sqlx::query_as(SIGN_UP.postgres)
+        let row: Result<ReadUserRow> = retried!(self.backend(), postgres(pool) => sqlx::query_as(SIGN_UP.postgres)
                 .bind(self.instance.0)
                 .bind(user.id.0)
                 .bind(&user.aud)

@@ -67,16 +67,25 @@ macro_rules! scope {
 pub(crate) use scope;
 
 /// Runs an attempt again while the connection it got turns out to be cut: right for reads, for BEGIN and for guarded writes only.
-macro_rules! retried {
-    ($backend:expr, $attempt:expr) => {{
-        let mut spare = $backend.spare_attempts();
+macro_rules! attempted {
+    ($entered:expr, $attempt:expr) => {{
+        let mut spare = $entered.spare_attempts();
         loop {
-            $backend.count();
+            $entered.count();
             match $attempt.await {
                 Err(error) if spare > 0 && $crate::error::connection_lost(&error) => spare -= 1,
-                outcome => break outcome.map_err($crate::error::StoreError::from),
+                outcome => break $entered.judge(outcome),
             }
         }
+    }};
+}
+
+/// The same with a connection of one of the backend's pools: `retried!(backend, postgres(pool) => attempt)`, or `reader` or `writer`.
+macro_rules! retried {
+    ($backend:expr, $which:ident($pool:ident) => $attempt:expr) => {{
+        let entered = $backend.enter().await?;
+        let $pool = entered.$which()?;
+        attempted!(entered, $attempt)
     }};
 }
 
@@ -122,13 +131,10 @@ macro_rules! execute {
 macro_rules! fetch_now {
     ($backend:expr, $how:ident, $row:ty, $sql:expr $(, $argument:expr)* $(,)?) => {{
         let backend: &$crate::backend::Backend = $backend;
-        match &backend.pools {
-            $crate::backend::Pools::Postgres(pool) => {
-                retried!(backend, sqlx::query_as::<_, $row>($sql.postgres)$(.bind($argument))*.$how(pool))
-            }
-            $crate::backend::Pools::Sqlite { read, .. } => {
-                retried!(backend, sqlx::query_as::<_, $row>($sql.sqlite)$(.bind($argument))*.$how(read))
-            }
+        if backend.is_postgres() {
+            retried!(backend, postgres(pool) => sqlx::query_as::<_, $row>($sql.postgres)$(.bind($argument))*.$how(pool))
+        } else {
+            retried!(backend, reader(pool) => sqlx::query_as::<_, $row>($sql.sqlite)$(.bind($argument))*.$how(pool))
         }
     }};
 }
@@ -137,13 +143,10 @@ macro_rules! fetch_now {
 macro_rules! change_now {
     ($backend:expr, $how:ident, $row:ty, $sql:expr $(, $argument:expr)* $(,)?) => {{
         let backend: &$crate::backend::Backend = $backend;
-        match &backend.pools {
-            $crate::backend::Pools::Postgres(pool) => {
-                retried!(backend, sqlx::query_as::<_, $row>($sql.postgres)$(.bind($argument))*.$how(pool))
-            }
-            $crate::backend::Pools::Sqlite { write, .. } => {
-                retried!(backend, sqlx::query_as::<_, $row>($sql.sqlite)$(.bind($argument))*.$how(write))
-            }
+        if backend.is_postgres() {
+            retried!(backend, postgres(pool) => sqlx::query_as::<_, $row>($sql.postgres)$(.bind($argument))*.$how(pool))
+        } else {
+            retried!(backend, writer(pool) => sqlx::query_as::<_, $row>($sql.sqlite)$(.bind($argument))*.$how(pool))
         }
     }};
 }
@@ -152,36 +155,53 @@ macro_rules! change_now {
 macro_rules! execute_now {
     ($backend:expr, $sql:expr $(, $argument:expr)* $(,)?) => {{
         let backend: &$crate::backend::Backend = $backend;
-        match &backend.pools {
-            $crate::backend::Pools::Postgres(pool) => {
-                retried!(backend, sqlx::query($sql.postgres)$(.bind($argument))*.execute(pool)).map(|done| done.rows_affected())
-            }
-            $crate::backend::Pools::Sqlite { write, .. } => {
-                retried!(backend, sqlx::query($sql.sqlite)$(.bind($argument))*.execute(write)).map(|done| done.rows_affected())
-            }
+        if backend.is_postgres() {
+            retried!(backend, postgres(pool) => sqlx::query($sql.postgres)$(.bind($argument))*.execute(pool))
+                .map(|done| done.rows_affected())
+        } else {
+            retried!(backend, writer(pool) => sqlx::query($sql.sqlite)$(.bind($argument))*.execute(pool))
+                .map(|done| done.rows_affected())
         }
     }};
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::path::Path;
 
     use super::{Listed, Scope, Sql};
 
-    const LISTS: &[(&str, &[Listed])] = &[
+    pub(crate) const LISTS: &[(&str, &[Listed])] = &[
+        ("archive/apart.rs", crate::archive::APART_STATEMENTS),
+        ("archive/tables.rs", crate::archive::STATEMENTS),
         ("audit.rs", crate::audit::STATEMENTS),
         ("control/api_keys.rs", crate::control::api_keys::STATEMENTS),
+        ("control/bundle.rs", crate::control::bundle::STATEMENTS),
+        ("control/changes.rs", crate::control::changes::STATEMENTS),
         ("control/configs.rs", crate::control::configs::STATEMENTS),
+        ("control/domains.rs", crate::control::domains::STATEMENTS),
         ("control/events.rs", crate::control::events::STATEMENTS),
+        ("control/gateways.rs", crate::control::gateways::STATEMENTS),
+        ("control/holds.rs", crate::control::holds::STATEMENTS),
+        ("control/imports.rs", crate::control::imports::STATEMENTS),
+        ("control/key_marks.rs", crate::control::key_marks::STATEMENTS),
+        ("control/life.rs", crate::control::life::STATEMENTS),
+        ("control/list_projects.rs", crate::control::list_projects::STATEMENTS),
+        ("control/moves.rs", crate::control::moves::STATEMENTS),
+        ("control/operator_log.rs", crate::control::operator_log::STATEMENTS),
+        ("control/operator_tokens.rs", crate::control::operator_tokens::STATEMENTS),
         ("control/projects.rs", crate::control::projects::STATEMENTS),
         ("control/secrets.rs", crate::control::secrets::STATEMENTS),
         ("control/settings.rs", crate::control::settings::STATEMENTS),
         ("control/signing_keys.rs", crate::control::signing_keys::STATEMENTS),
+        ("control/sweeps.rs", crate::control::sweeps::STATEMENTS),
         ("control/third_party.rs", crate::control::third_party::STATEMENTS),
+        ("control/totals.rs", crate::control::totals::STATEMENTS),
         ("credentials.rs", crate::credentials::STATEMENTS),
         ("custom_providers.rs", crate::custom_providers::STATEMENTS),
+        ("count_users.rs", crate::count_users::STATEMENTS),
         ("dead_letters.rs", crate::dead_letters::STATEMENTS),
+        ("earliest.rs", crate::earliest::STATEMENTS),
         ("end_sessions.rs", crate::end_sessions::STATEMENTS),
         ("factors.rs", crate::factors::STATEMENTS),
         ("flow_states.rs", crate::flow_states::STATEMENTS),
@@ -195,6 +215,7 @@ mod tests {
         ("open_session.rs", crate::open_session::STATEMENTS),
         ("outbox.rs", crate::outbox::STATEMENTS),
         ("passkeys.rs", crate::passkeys::STATEMENTS),
+        ("project_sessions.rs", crate::project_sessions::STATEMENTS),
         ("promise_message.rs", crate::promise_message::STATEMENTS),
         ("purge.rs", crate::purge::STATEMENTS),
         ("raise_session.rs", crate::raise_session::STATEMENTS),
@@ -221,6 +242,9 @@ mod tests {
         ("outbox.rs", "RETRY"),
         ("outbox.rs", "BURY"),
         ("outbox.rs", "DEPTH"),
+        ("archive/apart.rs", "PUT_ASIDE"),
+        ("archive/apart.rs", "FORGET_HIGHEST"),
+        ("archive/apart.rs", "NOTE_HIGHEST"),
     ];
 
     /// Words, parameters and punctuation of a statement.
@@ -339,7 +363,7 @@ mod tests {
     fn every_statement_stands_in_a_list() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut files = Vec::new();
-        for folder in [source.clone(), source.join("control")] {
+        for folder in [source.clone(), source.join("archive"), source.join("control")] {
             files.extend(
                 std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()),
             );
@@ -347,8 +371,10 @@ mod tests {
         assert!(files.len() > LISTS.len());
         for path in files {
             let name = path.strip_prefix(&source).unwrap().to_str().unwrap().replace('\\', "/");
-            // One calls functions of the project and names no table, one explains what stands in the lists.
-            if ["sql.rs", "backend.rs", "call_function.rs", "plans.rs"].contains(&name.as_str()) {
+            // One sets connections up, one calls functions of the project and names no table, one explains what stands in the lists.
+            if ["sql.rs", "pools.rs", "call_function.rs", "plans.rs", "control/plans.rs", "archive/schema.rs"]
+                .contains(&name.as_str())
+            {
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();

@@ -3,7 +3,6 @@
 use domain::time::Timestamp;
 use uuid::Uuid;
 
-use crate::backend::Pools;
 use crate::database::TenantStore;
 use crate::error::Result;
 use crate::sql::{Sql, each};
@@ -175,7 +174,7 @@ impl TenantStore {
     /// On SQLite a reader looks for them, so that the one writer is not kept waiting.
     async fn sweep_idle(&self, before: Option<Timestamp>, limit: u32) -> Result<u64> {
         let Some(before) = before else { return Ok(0) };
-        if let Pools::Postgres(_) = self.backend().pools {
+        if self.backend().is_postgres() {
             return self.sweep_kind(SESSIONS_IDLE, Some(before), limit).await;
         }
         let (backend, instance, limit) = (self.backend(), self.instance.0, i64::from(limit));

@@ -4,15 +4,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use domain::time::Timestamp;
+use serde::Deserialize;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat, PgValueRef, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
 use sqlx::{Decode, Encode, Type};
+use uuid::Uuid;
 
 /// An instant: `timestamptz` on PostgreSQL; on SQLite text of fixed width in UTC, so that the order of texts is the order of instants.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct At(pub(crate) Timestamp);
 
 /// An instant in a PostgreSQL column without time zone, which holds UTC. On SQLite the same as `At`.
@@ -26,6 +29,10 @@ pub(crate) struct Label(pub(crate) String);
 /// A list of texts: `text[]` on PostgreSQL, a JSON array in text on SQLite.
 #[derive(Clone, Debug)]
 pub(crate) struct Texts(pub(crate) Vec<String>);
+
+/// A list of ids: `uuid[]` on PostgreSQL, a JSON array of hexadecimal texts on SQLite.
+#[derive(Clone, Debug)]
+pub(crate) struct Ids(pub(crate) Vec<Uuid>);
 
 /// A client's address: `inet` on PostgreSQL, text on SQLite.
 #[derive(Clone, Copy, Debug)]
@@ -52,14 +59,14 @@ impl From<Timestamp> for At {
 /// Seconds from the Unix epoch to PostgreSQL's.
 const POSTGRES_EPOCH: i64 = 946_684_800;
 
-fn sqlite_text(at: Timestamp) -> String {
+pub(crate) fn sqlite_text(at: Timestamp) -> String {
     // Years of other than four digits would break the order.
     let first = Timestamp::from_unix(-62_135_596_800);
     let last = Timestamp::from_unix(253_402_300_799);
     at.clamp(first, last).utc().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 
-fn from_sqlite_text(text: &str) -> Result<Timestamp, BoxDynError> {
+pub(crate) fn from_sqlite_text(text: &str) -> Result<Timestamp, BoxDynError> {
     Ok(Timestamp::new(DateTime::parse_from_rfc3339(text)?.with_timezone(&Utc)))
 }
 
@@ -220,6 +227,31 @@ impl Encode<'_, Sqlite> for Texts {
 impl<'r> Decode<'r, Sqlite> for Texts {
     fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
         Ok(Self(serde_json::from_str(<&str as Decode<Sqlite>>::decode(value)?)?))
+    }
+}
+
+impl Type<Postgres> for Ids {
+    fn type_info() -> PgTypeInfo {
+        <Vec<Uuid> as Type<Postgres>>::type_info()
+    }
+}
+
+impl Encode<'_, Postgres> for Ids {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        <Vec<Uuid> as Encode<Postgres>>::encode_by_ref(&self.0, buffer)
+    }
+}
+
+impl Type<Sqlite> for Ids {
+    fn type_info() -> SqliteTypeInfo {
+        <String as Type<Sqlite>>::type_info()
+    }
+}
+
+impl Encode<'_, Sqlite> for Ids {
+    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        let texts: Vec<String> = self.0.iter().map(|id| id.simple().to_string()).collect();
+        Encode::<Sqlite>::encode(serde_json::to_string(&texts)?, buffer)
     }
 }
 

@@ -10,12 +10,15 @@ use cluster::Cluster;
 use crypto::seal::MasterKey;
 use domain::config::Defaults;
 use domain::ids::ProjectRef;
+use domain::operator::Operator;
+use domain::quota::Quotas;
 use flows::delivery::MailDeliverer;
-use flows::management::{CreateProject, Management, ProjectUrls, Routes};
-use flows::{ControlSource, Databases, OutboxWake, Services, Tenant};
+use flows::management::{CreateProject, DEFAULT_GRACE, Management, Operators, ProjectUrls, Routes};
+use flows::{ControlSource, Databases, OutboxWake, OwnDatabases, Services, Tenant};
 use http::Method;
 use outbound::breaches::RecordingBreaches;
 use outbound::captcha::RecordingCaptcha;
+use outbound::dns::RecordingTxtRecords;
 use outbound::hooks::{HookTransport, RecordingHooks};
 use outbound::mailbox::Mailbox;
 use outbound::providers::{ProviderTransport, RecordingProviders};
@@ -48,6 +51,8 @@ pub struct TestApp {
     pub breaches: Arc<RecordingBreaches>,
     /// What providers are asked, and what they say.
     pub providers: Arc<RecordingProviders>,
+    /// TXT records that hosts have.
+    pub dns: Arc<RecordingTxtRecords>,
     /// The auth rows of all projects.
     pub database: Database,
     /// What gateways share.
@@ -76,8 +81,12 @@ pub struct Setup {
     pub wakes: bool,
     /// What its actors take on, and how often they look.
     pub limits: Limits,
+    /// How many databases of projects' own it has open at a time, and where their files lie.
+    pub own: OwnDatabases,
     /// Gateways of one database must draw different ids.
     pub seed: u64,
+    /// What its master key is drawn from: gateways of one database have the same.
+    pub master_seed: u64,
     /// Its address as the world has it.
     pub external: String,
 }
@@ -85,6 +94,7 @@ pub struct Setup {
 impl Setup {
     /// A gateway that is alone on `placement`.
     pub fn new(placement: Arc<TestDatabase>) -> Self {
+        let own = OwnDatabases { files: placement.files(), ..OwnDatabases::default() };
         Self {
             placement,
             cluster: Cluster::in_process(),
@@ -96,7 +106,9 @@ impl Setup {
             wakes: true,
             // The janitor stays away unless a test calls for it: its statements would count as a request's.
             limits: Limits { janitor_step: Duration::from_secs(3600), ..Limits::default() },
+            own,
             seed: 1,
+            master_seed: 7,
             external: "http://127.0.0.1:8000".to_owned(),
         }
     }
@@ -136,22 +148,23 @@ impl TestApp {
         Arc::clone(&self.placement)
     }
 
-    /// A gateway as `setup` has it; all of them have the same master key.
+    /// A gateway as `setup` has it; all of them have the same master key unless it says otherwise.
     pub async fn start(setup: Setup) -> Self {
-        let Setup { placement, cluster, clock, limits, seed, .. } = setup;
+        let Setup { placement, cluster, clock, limits, seed, master_seed, .. } = setup;
         let wires = (setup.transport, setup.hooks, setup.sms);
         let database = opened(|| Database::connect(&placement.auth)).await;
         database.migrate().await.unwrap();
         let control = opened(|| ControlStore::connect(&placement.control)).await;
         control.migrate().await.unwrap();
         let entropy = Arc::new(SeededEntropy::new(seed));
-        let master_key = Arc::new(MasterKey::generate(&SeededEntropy::new(7)));
+        let master_key = Arc::new(MasterKey::generate(&SeededEntropy::new(master_seed)));
         let defaults =
             Defaults { jwt_exp: 3600, site_url: "http://localhost:3000".to_owned(), mailer_autoconfirm: true };
         let urls = ProjectUrls { external: setup.external };
-        let databases = Databases::new(database.clone());
+        let databases = Databases::with(database.clone(), setup.own);
         let providers = Arc::new(RecordingProviders::default());
         let spoken = setup.providers.unwrap_or_else(|| providers.clone());
+        let dns = Arc::new(RecordingTxtRecords::default());
         let management = Management {
             control: control.clone(),
             master_key: Arc::clone(&master_key),
@@ -162,7 +175,14 @@ impl TestApp {
             urls: urls.clone(),
             databases: databases.clone(),
             routes: Routes::default(),
+            operators: Operators::default(),
             providers: Arc::clone(&spoken),
+            dns: dns.clone(),
+            runtime: None,
+            granted: Quotas::default(),
+            delete_grace: DEFAULT_GRACE,
+            operator: Arc::new(Operator::gateway()),
+            address: None,
         };
         let source =
             Arc::new(ControlSource { control, master_key: Arc::clone(&master_key), defaults, urls, databases });
@@ -182,6 +202,7 @@ impl TestApp {
             captcha: captcha.clone(),
             breaches: breaches.clone(),
             providers: spoken,
+            books: Arc::default(),
         });
         let mailbox = Arc::new(Mailbox::default());
         let deliver = Arc::new(MailDeliverer {
@@ -214,6 +235,7 @@ impl TestApp {
             captcha,
             breaches,
             providers,
+            dns,
             database,
             cluster,
             router,
@@ -242,6 +264,11 @@ impl TestApp {
         let database_url = database.map(|database| database.url().clone());
         let request =
             CreateProject { project_ref: Some(name.to_owned()), config, database_url, ..CreateProject::default() };
+        self.project_by(request).await
+    }
+
+    /// A project as an operator asks for it.
+    pub async fn project_by(&self, request: CreateProject) -> TestProject {
         let made = self.management.create_project(request).await.unwrap();
         TestProject {
             router: self.router.clone(),
@@ -276,6 +303,11 @@ impl TestProject {
     /// A request below the project's `/auth/v1`.
     pub fn ask(&self, method: Method, path: &str) -> Ask {
         Ask::new(self.router.clone(), method, &format!("/p/{}/auth/v1{path}", self.project_ref))
+    }
+
+    /// A request below the project's own URL.
+    pub fn ask_below(&self, method: Method, path: &str) -> Ask {
+        Ask::new(self.router.clone(), method, &format!("/p/{}{path}", self.project_ref))
     }
 
     /// A GET request.

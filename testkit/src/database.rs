@@ -1,6 +1,7 @@
 //! A database of a test's own.
 
 use std::env;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::secret::Secret;
@@ -17,7 +18,28 @@ pub struct TestDatabase {
     pub auth: Placement,
     /// The control store.
     pub control: Placement,
-    _files: Option<TempDir>,
+    files: Option<TempDir>,
+}
+
+/// Locks that a test holds. Gone with this value.
+pub struct Hold {
+    connection: PgConnection,
+}
+
+impl Hold {
+    /// How many wait for a lock.
+    pub async fn waiting(&mut self) -> i64 {
+        // Within a transaction the first look is shown again and again.
+        sqlx::query("select pg_stat_clear_snapshot()").execute(&mut self.connection).await.unwrap();
+        let count = "select count(*) from pg_stat_activity
+                     where datname = current_database() and wait_event_type = 'Lock'";
+        sqlx::query_scalar(count).fetch_one(&mut self.connection).await.unwrap()
+    }
+
+    /// Gives them up.
+    pub async fn release(self) {
+        self.connection.close().await.unwrap();
+    }
 }
 
 impl TestDatabase {
@@ -25,7 +47,7 @@ impl TestDatabase {
     pub fn sqlite() -> Self {
         let files = tempfile::tempdir().unwrap();
         let file = |name: &str| Placement::Sqlite { file: files.path().join(name) };
-        Self { auth: file("auth.db"), control: file("control.db"), _files: Some(files) }
+        Self { auth: file("auth.db"), control: file("control.db"), files: Some(files) }
     }
 
     /// A new database on the server of `TENANTRY_TEST_POSTGRES_URL`.
@@ -38,7 +60,12 @@ impl TestDatabase {
         let mut url = Url::parse(&server).unwrap();
         url.set_path(&name);
         let placement = || Placement::Postgres { url: Secret::new(url.to_string()), max_connections: 4 };
-        Self { auth: placement(), control: placement(), _files: None }
+        Self { auth: placement(), control: placement(), files: None }
+    }
+
+    /// The folder of projects' own files, on SQLite.
+    pub fn files(&self) -> Option<PathBuf> {
+        self.files.as_ref().map(|files| files.path().join("projects"))
     }
 
     /// Where it is, for PostgreSQL.
@@ -59,6 +86,22 @@ impl TestDatabase {
         let options = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(10));
         let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
         sqlx::raw_sql(AssertSqlSafe(sqlite.to_owned())).execute(&mut connection).await.unwrap();
+    }
+
+    /// How many connections gateways have to it, on PostgreSQL.
+    pub async fn connections(&self) -> i64 {
+        let mut connection = PgConnection::connect(self.url().expose()).await.unwrap();
+        let count = "select count(*) from pg_stat_activity
+                     where datname = current_database() and application_name = 'tenantry'";
+        sqlx::query_scalar(count).fetch_one(&mut connection).await.unwrap()
+    }
+
+    /// Runs statements of the test's own on PostgreSQL in a transaction that stays open, so that others wait for its locks.
+    pub async fn hold(&self, sql: &str) -> Hold {
+        let mut connection = PgConnection::connect(self.url().expose()).await.unwrap();
+        sqlx::raw_sql("begin").execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+        Hold { connection }
     }
 
     /// Ends a PostgreSQL database under whoever uses it.

@@ -7,35 +7,34 @@ use tokio::time::Instant;
 
 use crate::limits::Rate;
 
-/// Lets through `rate.burst` at once and `rate.per_second` in the long run.
+/// Lets through `rate.burst` at once and `rate.per_second` in the long run; the rate may change between two requests.
 pub(crate) struct Bucket {
     born: Instant,
     /// When the bucket will be full again, in nanoseconds since `born`.
     full_at: AtomicU64,
-    per_request: u64,
-    depth: u64,
 }
 
 impl Bucket {
     /// A full bucket.
-    pub(crate) fn new(rate: Rate, now: Instant) -> Self {
-        let per_request = 1_000_000_000 / u64::from(rate.per_second.max(1));
-        Self { born: now, full_at: AtomicU64::new(0), per_request, depth: per_request * u64::from(rate.burst.max(1)) }
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { born: now, full_at: AtomicU64::new(0) }
     }
 
     /// Takes one token.
     ///
     /// # Errors
     /// Says how long to wait when there is none.
-    pub(crate) fn take(&self, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&self, rate: Rate, now: Instant) -> Result<(), Duration> {
+        let per_request = 1_000_000_000 / u64::from(rate.per_second.max(1));
+        let depth = per_request * u64::from(rate.burst.max(1));
         let since = u64::try_from(now.duration_since(self.born).as_nanos()).unwrap_or(u64::MAX);
         let taken = self.full_at.fetch_update(Ordering::AcqRel, Ordering::Acquire, |full_at| {
-            let next = full_at.max(since) + self.per_request;
-            (next - since <= self.depth).then_some(next)
+            let next = full_at.max(since) + per_request;
+            (next - since <= depth).then_some(next)
         });
         match taken {
             Ok(_) => Ok(()),
-            Err(full_at) => Err(Duration::from_nanos(full_at + self.per_request - since - self.depth)),
+            Err(full_at) => Err(Duration::from_nanos(full_at + per_request - since - depth)),
         }
     }
 }
@@ -47,12 +46,14 @@ mod tests {
     #[test]
     fn a_burst_passes_and_then_the_rate_holds() {
         let start = Instant::now();
-        let bucket = Bucket::new(Rate { per_second: 10, burst: 3 }, start);
+        let (bucket, rate) = (Bucket::new(start), Rate { per_second: 10, burst: 3 });
         for _ in 0..3 {
-            assert!(bucket.take(start).is_ok());
+            assert!(bucket.take(rate, start).is_ok());
         }
-        assert_eq!(bucket.take(start), Err(Duration::from_millis(100)));
-        assert!(bucket.take(start + Duration::from_millis(100)).is_ok());
-        assert!(bucket.take(start + Duration::from_millis(150)).is_err());
+        assert_eq!(bucket.take(rate, start), Err(Duration::from_millis(100)));
+        assert!(bucket.take(rate, start + Duration::from_millis(100)).is_ok());
+        assert!(bucket.take(rate, start + Duration::from_millis(150)).is_err());
+        let faster = Rate { per_second: 100, burst: 200 };
+        assert!(bucket.take(faster, start + Duration::from_millis(150)).is_ok(), "a new rate holds at once");
     }
 }

@@ -43,6 +43,11 @@ impl Hands {
         self.at_a_time.saturating_sub(self.held).min((self.at_a_time / 4).max(1))
     }
 
+    /// Whether there is nothing in them.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held == 0
+    }
+
     /// Takes a row.
     pub(super) fn take(&mut self, claimed: Claimed) {
         self.held += 1;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::Ledger;
 use super::courier::{Claimed, Courier, Outcome};
 use super::hands::Hands;
-use crate::placement::seconds;
+use crate::limits::seconds;
 
 /// Works through the outbox of one database, until the courier closes.
 pub(super) struct Line {
@@ -20,6 +20,8 @@ pub(super) struct Line {
     ledger: Arc<dyn Ledger>,
     /// Rung when there may be something due.
     bell: Arc<Notify>,
+    /// Whether it ends when nothing is in hand and nothing is known to be due.
+    ends: bool,
     hands: Hands,
     /// Deliveries on their way. Tasks of their own: what waits for a connection here must not keep one from them.
     running: JoinSet<Outcome>,
@@ -31,14 +33,14 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// A line that looks at once, and whenever `bell` is rung.
-    pub(super) fn new(courier: Courier, ledger: Arc<dyn Ledger>, bell: Arc<Notify>) -> Self {
+    /// A line that looks at once, and whenever `bell` is rung; if it `ends`, until there is nothing to do.
+    pub(super) fn new(courier: Courier, ledger: Arc<dyn Ledger>, bell: Arc<Notify>, ends: bool) -> Self {
         let hands = Hands::new(courier.at_a_time, courier.per_project);
         let (running, projects) = (JoinSet::new(), HashMap::new());
-        Self { courier, ledger, bell, hands, running, projects, next_due: None, passed_over: Vec::new() }
+        Self { courier, ledger, bell, ends, hands, running, projects, next_due: None, passed_over: Vec::new() }
     }
 
-    /// Delivers what is due, until no further rows are to be claimed and those on their way have arrived.
+    /// Delivers what is due, until nothing is left where the line ends, or until no further rows are to be claimed and those on their way have arrived.
     pub(super) async fn work(mut self) {
         let closing = self.courier.closing.clone();
         let mut look = true;
@@ -49,6 +51,9 @@ impl Line {
             self.start();
             if look && self.hands.room() > 0 {
                 continue;
+            }
+            if self.ends && self.running.is_empty() && self.next_due.is_none() && self.hands.is_empty() {
+                return;
             }
             tokio::select! {
                 () = closing.cancelled() => {}

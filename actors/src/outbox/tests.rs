@@ -397,3 +397,17 @@ fn pauses_between_attempts_grow_to_half_an_hour() {
     let pauses: Vec<i64> = (1..=12).map(longest_pause_after).collect();
     assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 1800, 1800, 1800]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_line_of_a_projects_own_database_ends_when_nothing_is_due() {
+    let deliver = Scripted::new(vec![|| Delivery::Retry("not now".to_owned())]);
+    let ledger = Arc::new(FakeLedger::default());
+    let clock = Arc::new(TokioClock(Instant::now()));
+    ledger.put(1, clock.now());
+    let (stats, limits) = (Arc::new(Stats::default()), Limits::default());
+    let courier = Courier::new(Arc::clone(&deliver) as Arc<dyn Deliver>, clock, Arc::new(Dull), stats, &limits);
+    let bell = Arc::new(Notify::new());
+    let line = Line::new(courier, Arc::clone(&ledger) as Arc<dyn Ledger>, bell, true);
+    tokio::time::timeout(Duration::from_secs(60), line.work()).await.unwrap();
+    assert_eq!((ledger.left(), deliver.attempts()), (0, 2), "not before what failed once was delivered");
+}

@@ -8,6 +8,7 @@ use domain::ids::{ProjectId, ProjectRef};
 use domain::project::Project;
 use domain::time::{Clock, Timestamp};
 use flows::delivery::{Deliver, Delivery};
+use flows::management::Error;
 use flows::{Services, Tenant, TenantSource};
 use outbound::breaches::RecordingBreaches;
 use outbound::captcha::RecordingCaptcha;
@@ -15,10 +16,11 @@ use outbound::hooks::RecordingHooks;
 use outbound::providers::RecordingProviders;
 use outbound::sms::RecordingSms;
 use storage::{OutboxRow, StoreError};
+use uuid::Uuid;
 
 use super::*;
+use crate::control::{Chores, Control};
 use crate::error::AskError;
-use crate::invalidation::Control;
 use crate::kit::spawn_root;
 use crate::limits::Limits;
 use crate::registry::RegistryMessage;
@@ -54,10 +56,6 @@ impl TenantSource for Nothing {
 
 #[async_trait]
 impl Control for Nothing {
-    async fn page(&self, _: Option<&ProjectRef>, _: u32) -> Result<Vec<Project>, StoreError> {
-        Ok(Vec::new())
-    }
-
     async fn latest(&self) -> Result<i64, StoreError> {
         Ok(0)
     }
@@ -66,9 +64,62 @@ impl Control for Nothing {
         Ok(Vec::new())
     }
 
-    async fn forget_before(&self, _: Timestamp) -> Result<u64, StoreError> {
-        Ok(0)
+    async fn beat(&self, _: &Gateway) -> Result<(), StoreError> {
+        Ok(())
     }
+
+    async fn leave(&self, _: Uuid) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn schedule_sweeps(&self, _: &[ProjectId], _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn claim_sweeps(&self, _: Timestamp, _: Timestamp, _: u32) -> Result<Vec<Project>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn swept(&self, _: ProjectId, _: Timestamp, _: Option<Timestamp>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn claim_purges(&self, _: Timestamp, _: Timestamp, _: u32) -> Result<Vec<Project>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn due_promotions(&self, _: Timestamp, _: u32) -> Result<Vec<(ProjectId, Uuid)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn stale_moves(&self, _: Timestamp, _: u32) -> Result<Vec<ProjectId>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn keys_used(&self, _: &[(String, Timestamp)]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn tidy(&self, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Chores for Nothing {
+    async fn purge(&self, _: &Project) -> Result<bool, Error> {
+        Ok(true)
+    }
+
+    async fn promote(&self, _: ProjectId, _: Uuid) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn resume_move(&self, _: ProjectId) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn forget_answers(&self) {}
 }
 
 #[async_trait]
@@ -100,14 +151,20 @@ impl World {
             captcha: Arc::new(RecordingCaptcha::new()),
             breaches: Arc::new(RecordingBreaches::new()),
             providers: Arc::new(RecordingProviders::default()),
+            books: Arc::default(),
         });
         let (limits, stats) = (Limits::default(), Arc::new(Stats::default()));
         let deliver = Arc::clone(&nothing) as Arc<dyn Deliver>;
         let (clock, entropy) = (Arc::clone(&services.clock), Arc::clone(&services.entropy));
         let courier = Courier::new(deliver, clock, entropy, Arc::clone(&stats), &limits);
-        let shared =
-            Arc::new(Shared::new(limits, stats, services, Arc::clone(&nothing) as Arc<dyn TenantSource>, nothing));
-        let plan = Plan { shared: Arc::clone(&shared), hashing, waker, courier, ledgers: Arc::new(Vec::new) };
+        let source = Arc::clone(&nothing) as Arc<dyn TenantSource>;
+        let control = (Arc::clone(&nothing) as Arc<dyn Control>, Uuid::nil());
+        let shared = Arc::new(Shared::new(limits, stats, services, source, control));
+        let now = Timestamp::from_unix(0);
+        let (name, version) = (String::new(), String::new());
+        let gateway = Gateway { id: Uuid::nil(), name, version, started_at: now, seen_at: now, seq: 0 };
+        let ledgers: Ledgers = Arc::new(Vec::new);
+        let plan = Plan { shared: Arc::clone(&shared), hashing, waker, courier, ledgers, chores: nothing, gateway };
         let (root, running) = spawn_root(Root::new(plan, watch::Sender::new(Health::Running))).await.unwrap();
         let (ready, started) = oneshot::channel();
         assert!(root.send(RootMessage::Ready(ready)).is_ok());

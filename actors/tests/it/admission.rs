@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actors::{AskError, Lane, Limits, Rate};
 use domain::project::Status;
+use domain::quota::Quota;
 use domain::refusal::Refusal;
 use tokio::time::Instant;
 
@@ -11,13 +12,24 @@ use crate::support::{Gateway, Latch, ready, session};
 
 /// Asserts that an ask is refused as overloaded without any time passing.
 async fn refused_at_once(gateway: &Gateway, name: &str, lane: Lane) {
-    let before = Instant::now();
-    let outcome = gateway.ask(name, ready(lane, ())).await;
+    let outcome = answered_at_once(gateway, name, lane).await;
     assert!(
         matches!(outcome, Err(AskError::Overloaded { retry_after }) if retry_after > Duration::ZERO),
         "{outcome:?}"
     );
+}
+
+/// Asserts that an ask is refused because the project has its hands full, without any time passing.
+async fn busy_at_once(gateway: &Gateway, name: &str, lane: Lane) {
+    let outcome = answered_at_once(gateway, name, lane).await;
+    assert!(matches!(outcome, Err(AskError::Refused(Refusal::QuotaBusy(Quota::InFlight)))), "{outcome:?}");
+}
+
+async fn answered_at_once(gateway: &Gateway, name: &str, lane: Lane) -> Result<(), AskError> {
+    let before = Instant::now();
+    let outcome = gateway.ask(name, ready(lane, ())).await;
     assert_eq!(before.elapsed(), Duration::ZERO);
+    outcome
 }
 
 #[tokio::test]
@@ -29,8 +41,8 @@ async fn a_full_tenant_refuses_at_once_and_its_neighbour_does_not() {
     let held = [gateway.spawn("one", latch.hold(Lane::Task)), gateway.spawn("one", latch.hold(session(1)))];
     latch.entered().await;
     latch.entered().await;
-    refused_at_once(&gateway, "one", Lane::Task).await;
-    refused_at_once(&gateway, "one", Lane::Snapshot).await;
+    busy_at_once(&gateway, "one", Lane::Task).await;
+    busy_at_once(&gateway, "one", Lane::Snapshot).await;
     gateway.ask("two", ready(Lane::Task, ())).await.unwrap();
     latch.open();
     for answer in held {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use actors::{AskError, Lane, Limits, Operation};
 use domain::ids::ProjectId;
+use domain::quota::Quota;
+use domain::refusal::Refusal;
 use domain::secret::Secret;
 use futures::FutureExt;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -69,7 +71,8 @@ async fn a_full_queue_refuses_at_once_and_only_its_project() {
     let flood: FuturesUnordered<_> = (0..10).map(|_| gateway.ask("flooded", hash("correct horse"))).collect();
     let (flood, calm) = tokio::join!(flood.collect::<Vec<_>>(), gateway.ask("calm", hash("correct horse")));
     calm.unwrap();
-    let refused = flood.iter().filter(|outcome| matches!(outcome, Err(AskError::Overloaded { .. }))).count();
+    let full = |error: &AskError| matches!(error, AskError::Refused(Refusal::QuotaBusy(Quota::Hashing)));
+    let refused = flood.iter().filter(|outcome| outcome.as_ref().is_err_and(full)).count();
     let done = flood.iter().filter(|outcome| outcome.is_ok()).count();
     assert_eq!((done, refused), (3, 7), "one runs and two wait");
 }

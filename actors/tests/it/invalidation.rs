@@ -122,6 +122,26 @@ async fn a_project_that_changes_during_every_load_is_served_and_read_again() {
 }
 
 #[tokio::test]
+async fn a_change_of_one_project_lets_no_other_be_read_again() {
+    let gateway = Gateway::paused(Limits::default()).await;
+    let one = gateway.source.create("one");
+    for name in ["two", "three"] {
+        gateway.source.create(name);
+    }
+    gateway.settings("one").await.unwrap();
+    gateway.settings("two").await.unwrap();
+    gateway.source.shut();
+    let third = gateway.spawn("three", version());
+    settle().await;
+    let loads = gateway.source.loads();
+    publish(&gateway, Invalidation::Config(one)).await;
+    gateway.source.open();
+    assert_eq!(third.await.unwrap().unwrap(), 1);
+    gateway.settings("two").await.unwrap();
+    assert_eq!(gateway.source.loads(), loads + 1, "only the one that changed");
+}
+
+#[tokio::test]
 async fn a_change_during_a_reload_is_not_missed() {
     let gateway = Gateway::paused(Limits::default()).await;
     let id = gateway.source.create("one");

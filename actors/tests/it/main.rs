@@ -7,15 +7,19 @@
     reason = "tests may stop at the first surprise, their helpers too"
 )]
 
+mod acknowledgement;
 mod activation;
 mod admission;
 mod crash;
 mod hashing;
+mod holds;
 mod invalidation;
 mod management;
+mod memory;
 mod operations;
 mod order;
 mod passivation;
 mod polls;
+mod quotas;
 mod shutdown;
 mod support;

@@ -45,7 +45,7 @@ async fn what_an_operator_changes_is_what_the_next_request_meets() {
     manage.set_paused(&one, false).await.unwrap();
     assert!(disables_signup(&gateway, "one").await);
 
-    manage.delete_project(&one).await.unwrap();
+    manage.delete_project(&one, None).await.unwrap();
     let outcome = gateway.ask("one", Document::Settings).await;
     assert!(matches!(outcome, Err(AskError::UnknownProject)), "{outcome:?}");
 }

@@ -20,6 +20,15 @@ use crate::failure::Failure;
 use crate::output::confirm_page;
 use crate::state::ApiState;
 
+/// Every path of a project with the methods that are served there, from the project's base URL on: for tests that must forget
+/// none. Parts in braces are the caller's.
+pub fn served() -> Vec<(String, Vec<&'static str>)> {
+    let below = |base: &'static str| move |(path, methods): (&str, _)| (format!("{base}{path}"), methods);
+    let auth = table().listed.into_iter().map(below("/auth/v1"));
+    let discovery = ["/auth/v1/.well-known", "/.well-known"];
+    auth.chain(discovery.into_iter().flat_map(|base| documents().listed.into_iter().map(below(base)))).collect()
+}
+
 /// The auth API.
 pub(crate) fn auth() -> Router<ApiState> {
     let routes = table().router.nest("/.well-known", well_known());
@@ -28,11 +37,14 @@ pub(crate) fn auth() -> Router<ApiState> {
 
 /// The documents that stand below `/.well-known`, of the auth API and of the project's own host.
 pub(crate) fn well_known() -> Router<ApiState> {
-    let routes = Table::default()
+    documents().router.route("/{*rest}", any(no_route))
+}
+
+fn documents() -> Table {
+    Table::default()
         .at(["/jwks.json"], Served::to(Gate::Open).get(jwks::handle))
         .at(["/openid-configuration"], Served::to(Gate::Open).get(openid::configuration))
-        .at(["/oauth-authorization-server"], Served::to(Gate::Open).get(openid::oauth_metadata));
-    routes.router.route("/{*rest}", any(no_route))
+        .at(["/oauth-authorization-server"], Served::to(Gate::Open).get(openid::oauth_metadata))
 }
 
 /// What is at no path.

@@ -177,16 +177,6 @@ impl Object {
         Ok(Secret::new(token.trim().to_owned()))
     }
 
-    /// Takes a field whatever it holds.
-    pub(crate) fn skip(&mut self, name: &str) {
-        drop(self.take(name));
-    }
-
-    /// The names of the fields that nobody took.
-    pub(crate) fn rest(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str())
-    }
-
     /// Every field that nobody took, under its own name.
     pub(crate) fn into_map(self) -> Metadata {
         self.0.into_iter().collect()

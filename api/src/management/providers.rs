@@ -5,13 +5,15 @@ use actors::management::{CheckView, ProviderTest, ProviderView};
 use axum::response::Response;
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::failure::Failure;
 use crate::management::answer;
 use crate::management::operator::{Operator, refused};
 
-#[derive(Serialize)]
-struct Provider<'a> {
+/// Where people can sign in.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Provider<'a> {
     name: &'a str,
     kind: &'static str,
     enabled: bool,
@@ -27,15 +29,19 @@ impl<'a> Provider<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct Tested<'a> {
+/// Whether a sign-in would work now.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TestedProvider)]
+pub(super) struct Tested<'a> {
     provider: &'a str,
     healthy: bool,
     checks: Vec<Check<'a>>,
 }
 
-#[derive(Serialize)]
-struct Check<'a> {
+/// One thing that was asked.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProviderCheck)]
+pub(super) struct Check<'a> {
     name: &'a str,
     state: &'a str,
     detail: &'a str,
@@ -50,12 +56,12 @@ impl<'a> Tested<'a> {
 
 /// `GET`: the built-in ones that are on, and all of the project's own.
 pub(super) async fn list(operator: Operator) -> Result<Response, Failure> {
-    let providers = operator.management()?.providers(&operator.project()?).await.map_err(refused)?;
+    let providers = operator.management().providers(&operator.project()?).await.map_err(refused)?;
     answer(StatusCode::OK, &providers.iter().map(Provider::of).collect::<Vec<_>>())
 }
 
 /// `POST .../{provider}/test`: asks the provider all that can be asked without a person.
 pub(super) async fn test(operator: Operator) -> Result<Response, Failure> {
-    let tested = operator.management()?.test_provider(&operator.project()?, operator.provider()).await;
+    let tested = operator.management().test_provider(&operator.project()?, operator.text("provider")).await;
     answer(StatusCode::OK, &Tested::of(&tested.map_err(refused)?))
 }

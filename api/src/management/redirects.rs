@@ -6,6 +6,7 @@ use domain::redirect::Review;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::failure::Failure;
 use crate::management::answer;
@@ -13,8 +14,10 @@ use crate::management::operator::{Operator, refused};
 
 const HINT: HeaderName = HeaderName::from_static("x-tenantry-hint");
 
-#[derive(Serialize)]
-struct Entry<'a> {
+/// An address to which browsers may be sent.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RedirectEntry)]
+pub(super) struct Entry<'a> {
     entry: &'a str,
     safe: bool,
     reasons: &'a [String],
@@ -29,14 +32,14 @@ impl<'a> Entry<'a> {
 
 /// `GET`: the site and every entry of the list.
 pub(super) async fn list(operator: Operator) -> Result<Response, Failure> {
-    let entries = operator.management()?.redirects(&operator.project()?).await.map_err(refused)?;
+    let entries = operator.management().redirects(&operator.project()?).await.map_err(refused)?;
     answer(StatusCode::OK, &entries.iter().map(Entry::of).collect::<Vec<_>>())
 }
 
 /// Says in a header of `response` that some entries are unsafe. A configuration was stored before: that nobody knows about
 /// its entries now is no reason to say that it was not.
 pub(super) async fn hint(operator: &Operator, response: &mut Response) -> Result<(), Failure> {
-    let entries = match operator.management()?.redirects(&operator.project()?).await {
+    let entries = match operator.management().redirects(&operator.project()?).await {
         Ok(entries) => entries,
         Err(error) => {
             tracing::debug!(%error, "the redirect entries cannot be reviewed");

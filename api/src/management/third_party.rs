@@ -6,24 +6,30 @@ use axum::response::Response;
 use domain::third_party::{Source, ThirdParty};
 use domain::time::Timestamp;
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::failure::Failure;
 use crate::management::answer;
-use crate::management::operator::{Operator, refused, told};
+use crate::management::operator::{Operator, refused};
 
-#[derive(Serialize)]
-struct Issuer<'a> {
+/// An issuer whose tokens are accepted.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ThirdPartyIssuer)]
+pub(super) struct Issuer<'a> {
     id: Uuid,
     r#type: &'static str,
     oidc_issuer_url: Option<&'a str>,
     jwks_url: Option<&'a str>,
     custom_jwks: Option<&'a Value>,
     resolved_jwks: Option<&'a Value>,
+    #[schema(value_type = String, format = DateTime)]
     inserted_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
     resolved_at: Option<Timestamp>,
 }
 
@@ -50,34 +56,40 @@ impl<'a> Issuer<'a> {
 
 /// `GET`: all of them, the oldest first.
 pub(super) async fn list(operator: Operator) -> Result<Response, Failure> {
-    let issuers = operator.management()?.third_parties(&operator.project()?).await.map_err(refused)?;
+    let issuers = operator.management().third_parties(&operator.project()?).await.map_err(refused)?;
     answer(StatusCode::OK, &issuers.iter().map(Issuer::of).collect::<Vec<_>>())
+}
+
+/// An issuer to accept, by exactly one of these.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewThirdPartyIssuer)]
+pub(super) struct NewIssuer {
+    /// Of its OpenID metadata.
+    oidc_issuer_url: Option<String>,
+    /// Of its keys.
+    jwks_url: Option<String>,
+    /// Its keys.
+    #[schema(value_type = Option<Object>)]
+    custom_jwks: Option<Value>,
 }
 
 /// `POST`: one more, by its metadata, its keys' address or its keys.
 pub(super) async fn create(operator: Operator) -> Result<Response, Failure> {
-    let mut fields = operator.object()?;
-    let request = (|| {
-        Ok(NewThirdParty {
-            oidc_issuer_url: fields.optional_text("oidc_issuer_url")?,
-            jwks_url: fields.optional_text("jwks_url")?,
-            custom_jwks: fields.any("custom_jwks"),
-        })
-    })();
-    let (management, project) = (operator.management()?, operator.project()?);
-    let issuer = management.create_third_party(&project, request.map_err(told)?).await.map_err(refused)?;
+    let NewIssuer { oidc_issuer_url, jwks_url, custom_jwks } = operator.body()?;
+    let request = NewThirdParty { oidc_issuer_url, jwks_url, custom_jwks };
+    let issuer = operator.management().create_third_party(&operator.project()?, request).await.map_err(refused)?;
     answer(StatusCode::CREATED, &Issuer::of(&issuer))
 }
 
 /// `GET .../{id}`.
 pub(super) async fn get(operator: Operator) -> Result<Response, Failure> {
-    let issuer = operator.management()?.third_party(&operator.project()?, operator.id()?).await.map_err(refused)?;
+    let issuer = operator.management().third_party(&operator.project()?, operator.id()?).await.map_err(refused)?;
     answer(StatusCode::OK, &Issuer::of(&issuer))
 }
 
 /// `DELETE .../{id}`: its tokens are refused at once.
 pub(super) async fn delete(operator: Operator) -> Result<Response, Failure> {
-    let (management, project) = (operator.management()?, operator.project()?);
+    let (management, project) = (operator.management(), operator.project()?);
     let issuer = management.delete_third_party(&project, operator.id()?).await.map_err(refused)?;
     answer(StatusCode::OK, &Issuer::of(&issuer))
 }

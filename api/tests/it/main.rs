@@ -24,7 +24,15 @@ mod mail;
 #[cfg(test)]
 mod management;
 #[cfg(test)]
+mod management_access;
+#[cfg(test)]
+mod management_changes;
+#[cfg(test)]
+mod management_ids;
+#[cfg(test)]
 mod management_sign_ins;
+#[cfg(test)]
+mod management_tools;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]

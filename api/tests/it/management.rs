@@ -10,7 +10,9 @@ use http::Method;
 use serde_json::{Value, json};
 use testkit::{Answer, Ask, SeededEntropy, TestApp};
 
-const TOKEN: &str = "sbp_0123456789abcdef0123456789abcdef01234567";
+use crate::support::TwoReadings;
+
+pub(crate) const TOKEN: &str = "sbp_0123456789abcdef0123456789abcdef01234567";
 
 /// A gateway with an operator.
 pub(crate) struct Gateway {
@@ -29,7 +31,7 @@ impl Gateway {
             domain: "localhost".to_owned(),
             trusted_proxies: Vec::new(),
             deadline: Duration::from_secs(30),
-            metric_sources: Vec::new(),
+            metric_sources: vec![Arc::new(TwoReadings)],
         }));
         Self { app, router }
     }

@@ -134,6 +134,10 @@ impl Projects for FakeRuntime {
         Ok((key.expose() == "sb_publishable_acme").then(|| "acme".parse().unwrap()))
     }
 
+    async fn project_of_host(&self, _: &str) -> Result<Option<ProjectRef>, Failure> {
+        Ok(None)
+    }
+
     async fn only_project(&self) -> Result<Option<ProjectRef>, Failure> {
         Ok(None)
     }
@@ -158,12 +162,16 @@ impl Entropy for Counting {
     }
 }
 
-/// A counter beside the edge's own.
-struct OneReading;
+/// A counter beside the edge's own, and one that names a project.
+pub(crate) struct TwoReadings;
 
-impl MetricSource for OneReading {
+impl MetricSource for TwoReadings {
     fn read(&self) -> Vec<Reading> {
-        vec![Reading { name: "asks_total", help: "Questions.", counter: true, value: 7 }]
+        let of_acme = vec![(api::metrics::PROJECT, "acme".to_owned())];
+        vec![
+            Reading { name: "asks_total", help: "Questions.", counter: true, labels: Vec::new(), value: 7 },
+            Reading { name: "project_asks_total", help: "A project's.", counter: true, labels: of_acme, value: 3 },
+        ]
     }
 }
 
@@ -208,7 +216,7 @@ impl TestEdge {
             domain: "localhost".to_owned(),
             trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
             deadline: Duration::from_secs(10),
-            metric_sources: vec![Arc::new(OneReading)],
+            metric_sources: vec![Arc::new(TwoReadings)],
         });
         Self { router: api::combined_router(state.clone()), state }
     }

@@ -156,6 +156,29 @@ impl Counters for LocalCounters {
         }
         Ok(())
     }
+
+    async fn count(&self, project: ProjectId, key: &str, window: Duration, now: Timestamp) -> Result<u32, Unavailable> {
+        let begin = now.unix_micros() - window_micros(window);
+        let known = self.logs.get_mut(&(project, key.into()));
+        let count = known.map_or(0, |known| known.log.events().filter(|at| *at > begin).count());
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    async fn forget_project(&self, project: ProjectId) -> Result<(), Unavailable> {
+        let mut journal = self.journal();
+        let mut forgotten = Vec::new();
+        self.logs.for_each(|(of, key), _| {
+            if *of == project {
+                forgotten.push(key.clone());
+            }
+        });
+        self.logs.remove_where(|(of, _)| *of == project);
+        self.buckets.remove_where(|(of, _)| *of == project);
+        if let Some(journal) = journal.as_mut() {
+            forgotten.iter().for_each(|key| self.note(journal, &Entry::forgotten(project, key)));
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -48,6 +48,11 @@ impl<K: Eq + Hash, V: Expires> ExpiringMap<K, V> {
         self.map.remove(key).is_some()
     }
 
+    /// Removes every entry whose key is `gone`.
+    pub(super) fn remove_where(&self, gone: impl Fn(&K) -> bool) {
+        self.map.retain(|key, _| !gone(key));
+    }
+
     pub(super) fn for_each(&self, mut look: impl FnMut(&K, &V)) {
         self.map.iter().for_each(|entry| look(entry.key(), entry.value()));
     }

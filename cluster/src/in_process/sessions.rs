@@ -101,6 +101,11 @@ impl SessionIndex for Sessions {
         let entries = self.users.get_mut(&(project, user)).map(|user| user.entries.values().cloned().collect());
         Ok(listed(entries.unwrap_or_default()))
     }
+
+    async fn forget_project(&self, project: ProjectId) -> Result<(), Unavailable> {
+        self.users.remove_where(|(of, _)| *of == project);
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -11,12 +11,13 @@ use fred::interfaces::KeysInterface;
 use fred::types::scripts::Script;
 
 use super::link::{Link, unavailable};
-use super::{Tasks, run};
+use super::{Tasks, forget, keys_of, noting, run};
 use crate::Unavailable;
 use crate::counters::{Counters, Hit, Rate, Take, hit_verdict, window_micros};
 
-static TAKE: LazyLock<Script> = LazyLock::new(|| Script::from_lua(include_str!("take.lua")));
-static HIT: LazyLock<Script> = LazyLock::new(|| Script::from_lua(include_str!("hit.lua")));
+static TAKE: LazyLock<Script> = noting!("take.lua");
+static HIT: LazyLock<Script> = noting!("hit.lua");
+static COUNT: LazyLock<Script> = LazyLock::new(|| Script::from_lua(include_str!("count.lua")));
 
 pub(super) struct RedisCounters {
     link: Arc<Link>,
@@ -45,9 +46,9 @@ impl Counters for RedisCounters {
         now: Timestamp,
     ) -> Result<Take, Unavailable> {
         let rate = Rate::new(capacity, refill_per_second);
-        let key = format!("{}:{project}:bucket:{bucket}", self.prefix);
+        let keys = vec![format!("{}:{project}:bucket:{bucket}", self.prefix), keys_of(&self.prefix, project)];
         let arguments = vec![now.unix_micros().to_string(), rate.interval.to_string(), rate.depth.to_string()];
-        let overdraft: i64 = run(&self.link, &TAKE, key, arguments).await?;
+        let overdraft: i64 = run(&self.link, &TAKE, keys, arguments).await?;
         Ok(rate.verdict(overdraft))
     }
 
@@ -60,12 +61,23 @@ impl Counters for RedisCounters {
         now: Timestamp,
     ) -> Result<Hit, Unavailable> {
         let arguments = vec![now.unix_micros().to_string(), limit.to_string(), window_micros(window).to_string()];
-        let outcome: i64 = run(&self.link, &HIT, self.log(project, key), arguments).await?;
+        let keys = vec![self.log(project, key), keys_of(&self.prefix, project)];
+        let outcome: i64 = run(&self.link, &HIT, keys, arguments).await?;
         Ok(hit_verdict(outcome))
     }
 
     async fn clear(&self, project: ProjectId, key: &str) -> Result<(), Unavailable> {
         let command = self.link.client().del(self.log(project, key));
         self.link.call(command).await.map_err(unavailable)
+    }
+
+    async fn count(&self, project: ProjectId, key: &str, window: Duration, now: Timestamp) -> Result<u32, Unavailable> {
+        let begin = now.unix_micros() - window_micros(window);
+        let count: i64 = run(&self.link, &COUNT, vec![self.log(project, key)], vec![begin.to_string()]).await?;
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    async fn forget_project(&self, project: ProjectId) -> Result<(), Unavailable> {
+        forget(&self.link, &self.prefix, project).await
     }
 }

@@ -1,11 +1,12 @@
 //! The services over Redis: one connection for commands, one for hearing the other gateways.
 //!
 //! Keys are `{prefix}:{project id}:sessions:{user}` (hash), `...:bucket:{name}` (string) and `...:log:{name}` (list),
-//! each with an expiry of its own; invalidations travel on the channel `{prefix}:invalidations:{db}`.
+//! each with an expiry of its own, and `{prefix}:{project id}:keys`, which lists those that live; invalidations travel on the channel `{prefix}:invalidations:{db}`.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use domain::ids::ProjectId;
 use domain::secret::Secret;
 use fred::types::RespVersion;
 use fred::types::config::{Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy, UnresponsiveConfig};
@@ -116,21 +117,52 @@ fn client(config: Config) -> fred::clients::Client {
     fred::clients::Client::new(config, Some(performance), Some(connection), Some(policy))
 }
 
+/// A script that notes the key it writes to as one of its project's.
+macro_rules! noting {
+    ($file:literal) => {
+        std::sync::LazyLock::new(|| {
+            fred::types::scripts::Script::from_lua(concat!(include_str!("known.lua"), include_str!($file)))
+        })
+    };
+}
+use noting;
+
+static FORGET: LazyLock<Script> = LazyLock::new(|| Script::from_lua(include_str!("forget.lua")));
+
+/// Keys that are forgotten at a time.
+const AT_A_TIME: i64 = 500;
+
+/// What lists the keys of a project.
+fn keys_of(prefix: &str, project: ProjectId) -> String {
+    format!("{prefix}:{project}:keys")
+}
+
+/// Forgets every key of a project.
+async fn forget(link: &Link, prefix: &str, project: ProjectId) -> Result<(), Unavailable> {
+    loop {
+        let keys = vec![keys_of(prefix, project)];
+        let gone: i64 = run(link, &FORGET, keys, vec![AT_A_TIME.to_string()]).await?;
+        if gone == 0 {
+            return Ok(());
+        }
+    }
+}
+
 /// Runs a script by its digest, and by its text where the server does not know it yet.
 async fn run<R: fred::types::FromValue>(
     link: &Link,
     script: &Script,
-    key: String,
+    keys: Vec<String>,
     arguments: Vec<String>,
 ) -> Result<R, Unavailable> {
     use fred::interfaces::LuaInterface;
 
     let digest = script.sha1().clone();
-    let first = link.call(link.client().evalsha(digest, key.clone(), arguments.clone())).await;
+    let first = link.call(link.client().evalsha(digest, keys.clone(), arguments.clone())).await;
     let result = match first {
         Err(error) if error.details().starts_with("NOSCRIPT") => {
             let text = script.lua().cloned().unwrap_or_default();
-            link.call(link.client().eval(text, key, arguments)).await
+            link.call(link.client().eval(text, keys, arguments)).await
         }
         other => other,
     };

@@ -1,7 +1,8 @@
--- KEYS[1]: the sessions of a user, a hash of "<last use in microseconds>:<entry>".
+-- KEYS[1]: the sessions of a user, a hash of "<last use in microseconds>:<entry>"; KEYS[2]: see known.lua.
 -- ARGV: session, last use, entry, lifetime (milliseconds), most sessions, sessions left after forgetting.
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ':' .. ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
+known(tonumber(ARGV[4]))
 if redis.call('HLEN', KEYS[1]) <= tonumber(ARGV[5]) then
   return
 end

@@ -11,12 +11,12 @@ use fred::interfaces::{HashesInterface, KeysInterface};
 use fred::types::scripts::Script;
 
 use super::link::{Link, unavailable};
-use super::{Tasks, run};
+use super::{Tasks, forget, keys_of, noting, run};
 use crate::Unavailable;
 use crate::sessions::{IDLE_LIFETIME, KEPT_PER_USER, MAX_PER_USER, SessionEntry, SessionIndex, listed};
 
-static PUT: LazyLock<Script> = LazyLock::new(|| Script::from_lua(include_str!("put_session.lua")));
-static TOUCH: LazyLock<Script> = LazyLock::new(|| Script::from_lua(include_str!("touch_session.lua")));
+static PUT: LazyLock<Script> = noting!("put_session.lua");
+static TOUCH: LazyLock<Script> = noting!("touch_session.lua");
 
 pub(super) struct RedisSessions {
     link: Arc<Link>,
@@ -31,6 +31,10 @@ impl RedisSessions {
 
     fn key(&self, project: ProjectId, user: UserId) -> String {
         format!("{}:{project}:sessions:{user}", self.prefix)
+    }
+
+    fn keys(&self, project: ProjectId, user: UserId) -> Vec<String> {
+        vec![self.key(project, user), keys_of(&self.prefix, project)]
     }
 }
 
@@ -54,7 +58,7 @@ impl SessionIndex for RedisSessions {
             MAX_PER_USER.to_string(),
             KEPT_PER_USER.to_string(),
         ];
-        run(&self.link, &PUT, self.key(project, entry.user), arguments).await
+        run(&self.link, &PUT, self.keys(project, entry.user), arguments).await
     }
 
     async fn touch(
@@ -65,7 +69,7 @@ impl SessionIndex for RedisSessions {
         at: Timestamp,
     ) -> Result<bool, Unavailable> {
         let arguments = vec![session.to_string(), at.unix_micros().to_string(), IDLE_LIFETIME.as_millis().to_string()];
-        let known: i64 = run(&self.link, &TOUCH, self.key(project, user), arguments).await?;
+        let known: i64 = run(&self.link, &TOUCH, self.keys(project, user), arguments).await?;
         Ok(known == 1)
     }
 
@@ -87,5 +91,9 @@ impl SessionIndex for RedisSessions {
         let command = self.link.client().hgetall(self.key(project, user));
         let stored: HashMap<String, String> = self.link.call(command).await.map_err(unavailable)?;
         Ok(listed(stored.values().filter_map(|text| read(text)).collect()))
+    }
+
+    async fn forget_project(&self, project: ProjectId) -> Result<(), Unavailable> {
+        forget(&self.link, &self.prefix, project).await
     }
 }

@@ -61,6 +61,8 @@ contract! {
     a_cleared_log_starts_again
     logs_and_buckets_of_one_name_are_separate
     concurrent_hits_never_exceed_the_limit
+    counting_the_events_of_a_log_adds_none
+    nothing_is_left_of_a_project_that_is_forgotten
     random_sequences_follow_the_model
     publications_reach_every_subscriber
     a_slow_subscriber_is_told_to_read_everything_again
@@ -233,6 +235,38 @@ async fn logs_and_buckets_of_one_name_are_separate(cluster: Cluster) {
     cluster.counters.clear(project, "key").await.unwrap();
     assert!(!cluster.counters.take(project, "key", 1, 0.1, at(0.0)).await.unwrap().granted());
     assert!(cluster.counters.hit(project, "key", 1, window, at(0.0)).await.unwrap().counted());
+}
+
+async fn counting_the_events_of_a_log_adds_none(cluster: Cluster) {
+    let (project, window) = (project(), Duration::from_secs(60));
+    let count = async |second| cluster.counters.count(project, "key", window, at(second)).await.unwrap();
+    assert_eq!(count(0.0).await, 0);
+    for second in [0.0, 10.0, 20.0] {
+        assert!(cluster.counters.hit(project, "key", 5, window, at(second)).await.unwrap().counted());
+    }
+    assert_eq!((count(20.0).await, count(20.0).await), (3, 3));
+    assert_eq!(count(60.0).await, 2, "the first one has left the window");
+}
+
+async fn nothing_is_left_of_a_project_that_is_forgotten(cluster: Cluster) {
+    let (here, there, user, window) = (project(), project(), user(), Duration::from_secs(60));
+    for project in [here, there] {
+        for number in 0..600 {
+            cluster.counters.hit(project, &format!("log {number}"), 1, window, at(0.0)).await.unwrap();
+        }
+        assert!(cluster.counters.take(project, "bucket", 1, 0.1, at(0.0)).await.unwrap().granted());
+        cluster.sessions.put(project, entry(user, session(), at(1.0))).await.unwrap();
+    }
+    cluster.forget(here).await.unwrap();
+    cluster.forget(project()).await.unwrap();
+    for (project, left) in [(here, false), (there, true)] {
+        for number in [0, 599] {
+            let counted = cluster.counters.count(project, &format!("log {number}"), window, at(1.0)).await.unwrap();
+            assert_eq!(counted, u32::from(left));
+        }
+        assert_eq!(cluster.counters.take(project, "bucket", 1, 0.1, at(0.0)).await.unwrap().granted(), !left);
+        assert_eq!(cluster.sessions.list(project, user).await.unwrap().len(), usize::from(left));
+    }
 }
 
 async fn concurrent_hits_never_exceed_the_limit(cluster: Cluster) {

@@ -93,7 +93,7 @@ async fn every_key_carries_the_project_and_expires() {
     let connection = client.init().await.unwrap();
     let command = fred::types::CustomCommand::new_static("KEYS", None::<u16>, false);
     let keys: Vec<String> = client.custom(command, vec!["*"]).await.unwrap();
-    assert_eq!(keys.len(), 3, "{keys:?}");
+    assert_eq!(keys.len(), 4, "{keys:?}");
     for key in keys {
         assert!(key.starts_with(&format!("tn:{project}:")), "{key}");
         let expiry: i64 = client.pttl(&key).await.unwrap();
@@ -124,4 +124,19 @@ async fn the_connections_close_with_the_last_service() {
     drop(sessions);
     eventually(async || connections().await == 1).await;
     connection.abort();
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server on PATH or in TENANTRY_TEST_REDIS_SERVER"]
+async fn a_forgotten_project_has_no_key_left() {
+    let server = Server::start(&[]);
+    let cluster = connect(&format!("redis://127.0.0.1:{}/0", server.port()), "test").await;
+    let (project, user) = (project(), UserId(uuid()));
+    let window = std::time::Duration::from_secs(60);
+    cluster.counters.take(project, "bucket", 3, 0.1, at(0.0)).await.unwrap();
+    cluster.counters.hit(project, "log", 3, window, at(0.0)).await.unwrap();
+    cluster.sessions.put(project, entry(user, SessionId(uuid()), at(1.0))).await.unwrap();
+    assert_eq!(server.keys(), 4, "one of each kind, and their list");
+    cluster.forget(project).await.unwrap();
+    assert_eq!(server.keys(), 0);
 }

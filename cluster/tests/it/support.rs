@@ -82,6 +82,14 @@ impl Counters for ByTurns {
     async fn clear(&self, p: ProjectId, k: &str) -> Result<(), Unavailable> {
         self.next(&self.hits).clear(p, k).await
     }
+
+    async fn count(&self, p: ProjectId, k: &str, w: Duration, now: Timestamp) -> Result<u32, Unavailable> {
+        self.next(&self.hits).count(p, k, w, now).await
+    }
+
+    async fn forget_project(&self, p: ProjectId) -> Result<(), Unavailable> {
+        self.next(&self.hits).forget_project(p).await
+    }
 }
 
 pub(crate) async fn redis_with(prefix: &str) -> Cluster {
@@ -147,6 +155,17 @@ impl Server {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How many keys it holds.
+    pub(crate) fn keys(&self) -> u64 {
+        use std::io::{Read, Write};
+
+        let mut connection = std::net::TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        connection.write_all(b"DBSIZE\r\nQUIT\r\n").unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        answer.lines().next().and_then(|line| line.strip_prefix(':')).unwrap().parse().unwrap()
     }
 
     pub(crate) fn kill(&mut self) {

@@ -10,14 +10,15 @@ use aws_lc_rs::signature::{
 use domain::entropy::Entropy;
 use domain::secret::Secret;
 use jsonwebtoken::DecodingKey;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::Algorithm;
 use super::jwk::{self, Members};
 use super::rsa_numbers::{self, RsaNumbers};
 use super::signer::PrivateKey;
-use crate::bytes::base64url;
+use crate::bytes::{base64url, from_base64url};
 
 /// Why a JSON Web Key cannot be used. Never holds a part of the key.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
@@ -84,6 +85,14 @@ impl SigningKey {
         }
     }
 
+    /// A project's JWT secret as a key.
+    ///
+    /// # Errors
+    /// The secret is too short for one.
+    pub fn of_secret(kid: &str, secret: &Secret<String>) -> Result<Self, KeyError> {
+        Self::from_jwk(&jwk::write(Algorithm::HS256, kid, &[], &[("k", secret.expose().as_bytes())]))
+    }
+
     /// The key's id: the `kid` of its JWK and of the tokens it signs.
     pub fn kid(&self) -> &str {
         &self.kid
@@ -108,6 +117,22 @@ impl SigningKey {
     /// secrets.
     pub fn public_jwk(&self) -> Option<Value> {
         self.public_jwk.clone()
+    }
+
+    /// What tells this key from every other, whatever its id: base64url of its JWK thumbprint (RFC 7638), which its public numbers
+    /// give; `None` for shared secrets.
+    pub fn thumbprint(&self) -> Option<String> {
+        let members = self.public_jwk.as_ref()?.as_object()?;
+        let required = ["crv", "e", "kty", "n", "x", "y"];
+        let kept: Map<String, Value> =
+            required.iter().filter_map(|name| Some(((*name).to_owned(), members.get(*name)?.clone()))).collect();
+        Some(base64url(Sha256::digest(Value::Object(kept).to_string())))
+    }
+
+    /// The bytes that a shared secret is; `None` for keys of two halves.
+    pub fn shared_secret(&self) -> Option<Secret<Vec<u8>>> {
+        let text = self.private_jwk.expose().get("k").filter(|_| self.algorithm.is_symmetric())?;
+        from_base64url(text.as_str()?).map(Secret::new)
     }
 
     fn new(
@@ -235,4 +260,29 @@ fn generate_p256(entropy: &dyn Entropy) -> Option<(EcdsaKeyPair, Zeroizing<[u8; 
 /// The coordinates of an uncompressed point on P-256.
 fn coordinates(point: &[u8]) -> Option<(&[u8], &[u8])> {
     point.strip_prefix(&[4])?.split_at_checked(32)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_thumbprint_is_the_standards_and_says_nothing_of_the_id() {
+        // RFC 8037 §A.3.
+        let jwk = |kid: &str| json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": kid });
+        let thumbprint = |kid: &str| SigningKey::from_jwk(&jwk(kid)).unwrap().thumbprint();
+        assert_eq!(thumbprint("a").as_deref(), Some("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"));
+        assert_eq!(thumbprint("a"), thumbprint("b"));
+    }
+
+    #[test]
+    fn a_secret_is_a_key_with_the_same_bytes() {
+        let secret = Secret::new("a-secret-of-a-project".to_owned());
+        let key = SigningKey::of_secret("kid", &secret).unwrap();
+        assert_eq!(key.shared_secret().unwrap().expose(), secret.expose().as_bytes());
+        assert_eq!((key.algorithm(), key.thumbprint(), key.public_jwk()), (Algorithm::HS256, None, None));
+        assert!(SigningKey::of_secret("kid", &Secret::new("short".to_owned())).is_err());
+    }
 }

@@ -130,3 +130,14 @@ proptest! {
         prop_assert_eq!(master().open("p", &text), Err(OpenError));
     }
 }
+
+#[test]
+fn a_mark_is_the_same_each_time_and_differs_by_key_kind_and_value() {
+    let (key, other) = (master(), MasterKey::generate(&Repeatable::seeded(8)));
+    let mark = key.mark("hs256", b"secret");
+    assert_eq!(mark, key.mark("hs256", b"secret"));
+    for different in [key.mark("jwk", b"secret"), key.mark("hs256", b"secreT"), other.mark("hs256", b"secret")] {
+        assert_ne!(mark, different);
+    }
+    assert_eq!(mark.len(), 43, "a digest of 256 bits");
+}

@@ -88,7 +88,7 @@ pub struct Field {
     pub kind: Kind,
     /// Whether `null` may be sent to return it to its default.
     pub nullable: bool,
-    /// Whether the hosted Management API takes it in a PATCH. Here every field may be written.
+    /// Whether the hosted Management API is known to take it in a PATCH.
     pub writable: bool,
     /// Whether it is in the Management API's specification; false for undocumented fields and ours.
     pub specified: bool,
@@ -109,6 +109,11 @@ pub struct Field {
 }
 
 impl Field {
+    /// Whether the Management API only answers it: a project gets its value when it is made.
+    pub fn is_answer_only(&self) -> bool {
+        self.specified && !self.writable
+    }
+
     /// A field of the contract with the same default in both profiles.
     pub(crate) const fn new(name: &'static str, kind: Kind, default: Literal) -> Self {
         Self {

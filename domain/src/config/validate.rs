@@ -60,16 +60,31 @@ pub fn unknown_keys(patch: &Map<String, Value>) -> Vec<&str> {
     patch.keys().map(String::as_str).filter(|name| field(name).is_none()).collect()
 }
 
-/// The values after `patch`: `null` returns a field to its default, `smtp_host: ""` takes the SMTP server away.
+/// The values after `patch`: `null` returns a field to its default, and so does an empty secret; `smtp_host: ""` takes the SMTP server
+/// away. Fields that are only answered (`contract/management.md` §1.1) are ignored as unknown ones are, so that a whole answer can be
+/// sent back: what they say is not the project's to decide.
 ///
 /// # Errors
 /// Every problem of the patch, and of the values that would result from it.
 pub fn validate_patch(current: &Explicit, patch: &Map<String, Value>) -> Result<Explicit, Vec<Problem>> {
+    validate(current, patch, true)
+}
+
+/// The values of a new project, whose maker decides about every field.
+///
+/// # Errors
+/// Every problem of the values.
+pub fn validate_new(values: &Map<String, Value>) -> Result<Explicit, Vec<Problem>> {
+    validate(&Explicit::default(), values, false)
+}
+
+fn validate(current: &Explicit, patch: &Map<String, Value>, answered: bool) -> Result<Explicit, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut next = current.clone();
     for (name, value) in patch {
-        let Some(field) = field(name) else { continue };
+        let Some(field) = field(name).filter(|field| !answered || !field.is_answer_only()) else { continue };
         match checked(field, value) {
+            Ok(_) if field.secret && value.as_str() == Some("") => next.unset(field.name),
             Ok(value) => next.set(field.name, value),
             Err(demand) => problems.push(Problem::new(field, demand, value)),
         }

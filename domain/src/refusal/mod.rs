@@ -57,6 +57,7 @@ impl Refusal {
             | Self::RecoveryCodesLocked(wait) => Some(*wait),
             // As long as nobody asks a provider that failed too often.
             Self::Provider(ProviderRefusal::Unavailable(_)) => Some(30),
+            Self::ProjectHeld | Self::QuotaBusy(_) | Self::QuotaReached(_) => Some(1),
             _ => None,
         }
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{DatabaseError, ProviderRefusal, WeakPassword, Wire};
 use crate::ids::ChallengeId;
+use crate::quota::Quota;
 
 refusals! {
     /// A refusal. The variants, with those of [`ProviderRefusal`], are the whole table.
@@ -39,6 +40,16 @@ refusals! {
         format!("For security purposes, you can only request this after {seconds} seconds.");
     /// The project serves nothing for now.
     ProjectPaused => 503, "project_paused" "This project is paused";
+    /// The project's rows change their place; it serves again in seconds.
+    ProjectHeld => 503, "project_unavailable" "This project is being moved, please try again in a moment";
+    /// The operator grants the project no more of this right now.
+    QuotaBusy(quota: Quota) => 503, "project_quota_reached" format!("This project's quota is used up: {quota}");
+    /// The operator grants the project no more of this in this time.
+    QuotaReached(quota: Quota) => 429, "project_quota_reached" format!("This project's quota is used up: {quota}");
+    /// The operator grants the project no more of this at all.
+    QuotaFull(quota: Quota) => 422, "project_quota_reached" format!("This project's quota is used up: {quota}");
+    /// The operator grants the project no more mails in this hour.
+    MailQuotaReached => 429, "over_email_send_rate_limit" format!("This project's quota is used up: {}", Quota::MailsPerHour);
 
     // bearer
     /// No or an ill-formed `Authorization` header.

@@ -1,6 +1,6 @@
 //! What a PATCH of the configuration may do.
 
-use domain::config::{Explicit, describe, effective, unknown_keys, validate_patch};
+use domain::config::{Explicit, describe, effective, unknown_keys, validate_new, validate_patch};
 use serde_json::{Value, json};
 
 use crate::support::{defaults, object, patched, refused};
@@ -89,16 +89,46 @@ fn unknown_keys_are_ignored_and_reported() {
 }
 
 #[test]
-fn fields_that_hosted_only_answers_can_be_set() {
-    patched(json!({
+fn what_is_only_answered_is_ignored_in_a_patch_and_set_for_a_new_project() {
+    let answered = object(json!({
         "custom_oauth_max_providers": 1000,
         "saml_allow_encrypted_assertions": true,
         "nimbus_oauth_email_optional": true,
+    }));
+    let made = validate_new(&answered).unwrap();
+    assert_eq!(made.to_map(), answered);
+    let mut patch = answered.clone();
+    patch.insert("custom_oauth_max_providers".to_owned(), json!("no number"));
+    patch.insert("jwt_exp".to_owned(), json!(60));
+    let next = validate_patch(&Explicit::default(), &patch).unwrap();
+    assert_eq!(next.to_map(), object(json!({"jwt_exp": 60})));
+    let unset = object(json!({"custom_oauth_max_providers": null}));
+    assert_eq!(validate_patch(&made, &unset).unwrap(), made);
+    let counted = domain::config::FIELDS.iter().filter(|field| field.is_answer_only()).count();
+    assert_eq!(counted, answered.len());
+}
+
+#[test]
+fn fields_that_hosted_answers_beside_its_specification_can_be_set() {
+    patched(json!({
         "audit_log_disable_postgres": true,
         "index_worker_ensure_user_search_indexes_exist": false,
         "mfa_allow_low_aal": true,
         "security_update_password_require_current_password": true,
     }));
+}
+
+#[test]
+fn an_empty_secret_is_none() {
+    let secrets: Vec<&str> =
+        domain::config::FIELDS.iter().filter(|field| field.secret).map(|field| field.name).collect();
+    assert!(secrets.len() >= 36, "{secrets:?}");
+    for name in secrets {
+        let mut current = Explicit::default();
+        current.set(name, json!("hush"));
+        let next = validate_patch(&current, &object(json!({ name: "" })));
+        assert_eq!(next.unwrap().get(name), None, "{name}");
+    }
 }
 
 #[test]

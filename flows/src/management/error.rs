@@ -1,5 +1,6 @@
 //! Why an operator's request has no answer.
 
+use domain::refusal::Refusal;
 use storage::StoreError;
 
 /// What the Management API tells apart.
@@ -14,12 +15,19 @@ pub enum Error {
     /// Somebody else changed the same thing; to be read again and repeated.
     #[error("{0}")]
     Conflict(String),
-    /// The control store is away.
+    /// Worth another try later: a database is away or has its hands full.
     #[error("temporarily unavailable")]
     Busy(#[source] crate::Source),
     /// A defect.
     #[error("fault")]
     Fault(#[source] crate::Source),
+}
+
+impl Error {
+    /// A fault with `source` as its cause.
+    pub(super) fn fault(source: impl Into<crate::Source>) -> Self {
+        Self::Fault(source.into())
+    }
 }
 
 impl From<StoreError> for Error {
@@ -36,6 +44,7 @@ impl From<crate::Error> for Error {
     fn from(error: crate::Error) -> Self {
         match error {
             crate::Error::Busy(source) | crate::Error::Unknown(source) => Self::Busy(source),
+            crate::Error::Refused(Refusal::QuotaBusy(_)) => Self::Busy(error.into()),
             other => Self::Fault(other.into()),
         }
     }

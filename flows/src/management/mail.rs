@@ -2,12 +2,9 @@
 
 use domain::ids::ProjectRef;
 use domain::time::Timestamp;
-use storage::TenantStore;
 use uuid::Uuid;
 
 use super::{Error, Management, Result};
-use crate::source;
-
 /// The most dead letters of one answer.
 const MOST: u32 = 1000;
 
@@ -43,7 +40,7 @@ impl Management {
         if limit > MOST {
             return Err(Error::Invalid(format!("limit must not be over {MOST}")));
         }
-        let store = self.store(project).await?;
+        let store = self.rows(&self.bundle(project).await?)?;
         let depth = store.outbox_depth().await?;
         let dead = store.dead_letters(limit, offset).await?;
         let view = |letter: storage::DeadLetter| DeadLetterView {
@@ -58,19 +55,12 @@ impl Management {
 
     /// Lets a message that was given up be delivered after all: it is due now, with all its attempts before it.
     pub async fn retry_dead_letter(&self, project: &ProjectRef, id: Uuid) -> Result<()> {
-        found(self.store(project).await?.retry_dead(id, self.now()).await?)
+        found(self.writable(project).await?.1.retry_dead(id, self.now()).await?)
     }
 
     /// Removes a message that was given up.
     pub async fn discard_dead_letter(&self, project: &ProjectRef, id: Uuid) -> Result<()> {
-        found(self.store(project).await?.discard_dead(id).await?)
-    }
-
-    /// The project's rows.
-    async fn store(&self, project: &ProjectRef) -> Result<TenantStore> {
-        let bundle = self.bundle(project).await?;
-        let url = source::secret(&self.master_key, source::DATABASE_URL, &bundle)?;
-        Ok(TenantStore::new(self.databases.get(url.as_ref()).await?, bundle.project.instance))
+        found(self.writable(project).await?.1.discard_dead(id).await?)
     }
 }
 

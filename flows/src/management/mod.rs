@@ -1,48 +1,85 @@
 //! Projects as data: create, configure, key and end them at runtime. The Management API and the first run call this.
 
+mod api_key_changes;
 mod api_keys;
+mod archive;
+mod archive_header;
+mod carry_out;
 mod config;
+mod config_history;
+mod domains;
 mod error;
+mod gateways;
+mod health;
+mod imports;
+mod key_rotation;
+mod lifecycle;
 mod mail;
+mod marks;
+mod moves;
+mod operator_log;
+mod operators;
 mod projects;
 mod providers;
+mod purge;
+mod quotas;
 mod redirects;
 mod routes;
+mod sessions;
 mod signing_keys;
 mod third_party;
+mod tokens;
+mod usage;
+mod usage_source;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use cluster::{Cluster, Invalidation};
-use crypto::digest;
 use crypto::seal::MasterKey;
 use domain::config::Defaults;
 use domain::entropy::Entropy;
 use domain::ids::{ProjectId, ProjectRef};
-use domain::secret::Secret;
+use domain::operator::Operator;
+use domain::project::{Project, Status};
+use domain::quota::Quotas;
 use domain::time::{Clock, Timestamp};
+use outbound::dns::TxtRecords;
 use outbound::providers::ProviderTransport;
-use storage::ControlStore;
 use storage::control::Bundle;
+use storage::{ControlStore, TenantStore};
 
+pub use api_key_changes::{PatchApiKey, RotatedApiKey};
+pub(crate) use api_keys::role as api_key_role;
 pub use api_keys::{ApiKeyView, NewApiKeyRequest};
-pub(crate) use api_keys::{legacy_keys_enabled, role as api_key_role};
-pub use config::ConfigVersionView;
+pub use archive::ExportPage;
+pub use config_history::{ConfigDiff, ConfigVersionView, FieldChange, StoredConfig};
+pub use domains::DomainView;
 pub use error::{Error, Result};
+pub use gateways::GatewayView;
+pub use health::HealthView;
+pub use imports::{ImportView, StartImport};
+pub use key_rotation::RotateSigningKey;
+pub use lifecycle::DEFAULT_GRACE;
 pub use mail::{DeadLetterView, OutboxView};
-pub use projects::{CreateProject, CreatedProject, ProjectView};
+pub use moves::{MoveProject, MoveView, PlacementView};
+pub use operator_log::{LogPage, LogView, ReadLog};
+pub use operators::Operators;
+pub use projects::{CreateProject, CreatedProject, ProjectPage, ProjectView, ReadProjects};
 pub use providers::{CheckView, ProviderTest, ProviderView};
+pub use quotas::QuotasView;
 pub use routes::Routes;
+pub use sessions::SessionPage;
 pub use signing_keys::{NewSigningKeyRequest, SigningKeyView};
 pub use third_party::NewThirdParty;
+pub use tokens::{NewToken, OperatorToken};
+pub use usage::UsageView;
+pub use usage_source::{ProjectUsage, UsageSource};
 
-use self::routes::Question;
 use crate::databases::Databases;
+use crate::source;
 
-/// Setting of the control store that holds the SHA-256 of the operator token.
-const OPERATOR_TOKEN_HASH: &str = "operator_token_hash";
-
-/// The operator's hand on the gateway's projects.
+/// The operator's hand on the gateway's projects. Cheap to clone.
 #[derive(Clone)]
 pub struct Management {
     /// The control store.
@@ -63,8 +100,22 @@ pub struct Management {
     pub databases: Databases,
     /// Which project a request is for that does not say so itself.
     pub routes: Routes,
+    /// Whose tokens these are.
+    pub operators: Operators,
     /// Asks issuers and providers.
     pub providers: Arc<dyn ProviderTransport>,
+    /// Reads what the holder of a host has published about it.
+    pub dns: Arc<dyn TxtRecords>,
+    /// What this gateway counts of the projects in its memory.
+    pub runtime: Option<Arc<dyn UsageSource>>,
+    /// What every project is granted that has no quota of its own.
+    pub granted: Quotas,
+    /// How long a deleted project can be restored, in seconds.
+    pub delete_grace: i64,
+    /// In whose name changes are made.
+    pub operator: Arc<Operator>,
+    /// From where.
+    pub address: Option<IpAddr>,
 }
 
 /// How the outside reaches a project.
@@ -87,47 +138,10 @@ impl ProjectUrls {
 }
 
 impl Management {
-    /// Whether `token` is the operator's.
-    pub async fn is_operator(&self, token: &Secret<String>) -> Result<bool> {
-        let stored = self.control.settings().get(OPERATOR_TOKEN_HASH).await?;
-        let presented = crypto::api_key::hash(token.expose());
-        Ok(stored.is_some_and(|stored| digest::constant_time_eq(stored.as_bytes(), presented.as_bytes())))
-    }
-
-    /// Makes `token` the operator's, unless there is one already. Gives whether it is the operator's now.
-    pub async fn set_operator_token(&self, token: &Secret<String>) -> Result<bool> {
-        let hash = crypto::api_key::hash(token.expose());
-        let stands = self.control.settings().put_if_absent(OPERATOR_TOKEN_HASH, &hash, self.now()).await?;
-        Ok(stands == hash)
-    }
-
-    /// The project of a new-style API key.
-    pub async fn project_of_api_key(&self, key: &Secret<String>) -> Result<Option<ProjectRef>> {
-        if crypto::api_key::is_well_formed(key.expose()).is_none() {
-            return Ok(None);
-        }
-        let hash = crypto::api_key::hash(key.expose());
-        let question = Question::ApiKey(hash.clone());
-        if let Some(known) = self.routes.get(&question, self.now()) {
-            return Ok(known);
-        }
-        let found = match self.control.api_keys().project_of(&hash).await? {
-            Some(project) => self.control.projects().by_id(project).await?.map(|project| project.project_ref),
-            None => None,
-        };
-        self.routes.put(question, found.clone(), self.now());
-        Ok(found)
-    }
-
-    /// The only project there is, where there is exactly one.
-    pub async fn only_project(&self) -> Result<Option<ProjectRef>> {
-        if let Some(known) = self.routes.get(&Question::Only, self.now()) {
-            return Ok(known);
-        }
-        let mut projects = self.control.projects().list().await?;
-        let only = if projects.len() == 1 { projects.pop().map(|project| project.project_ref) } else { None };
-        self.routes.put(Question::Only, only.clone(), self.now());
-        Ok(only)
+    /// The same hand, in the name of `operator`: what it changes is noted so, and what it lists is what he may see.
+    #[must_use]
+    pub fn acting(&self, operator: Arc<Operator>, address: Option<IpAddr>) -> Self {
+        Self { operator, address, ..self.clone() }
     }
 
     /// Whether the control store answers.
@@ -135,19 +149,55 @@ impl Management {
         self.control.ping().await.is_ok()
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    async fn bundle(&self, project: &ProjectRef) -> Result<Bundle> {
-        self.control.projects().bundle(project).await?.ok_or(Error::NotFound)
+    /// Everything about a project that was not deleted.
+    pub(super) async fn bundle(&self, project: &ProjectRef) -> Result<Bundle> {
+        let bundle = self.control.projects().bundle(project).await?.ok_or(Error::NotFound)?;
+        if bundle.project.status == Status::Deleting { Err(Error::NotFound) } else { Ok(bundle) }
+    }
+
+    /// The rows of a project.
+    pub(super) fn rows(&self, bundle: &Bundle) -> Result<TenantStore> {
+        Ok(source::store(&self.databases, &self.master_key, bundle)?)
+    }
+
+    /// A project whose rows may be changed now: not while it is on its way to another database.
+    pub(super) async fn writable(&self, project: &ProjectRef) -> Result<(Bundle, TenantStore)> {
+        let bundle = self.bundle(project).await?;
+        if bundle.project.is_held(self.now()) {
+            return Err(Error::Busy("the project's rows are on their way to another database".into()));
+        }
+        let store = self.rows(&bundle)?;
+        Ok((bundle, store))
     }
 
     /// Tells every gateway to load the project anew.
-    async fn announce(&self, project: ProjectId) {
-        self.routes.clear();
+    pub(super) async fn announce(&self, project: ProjectId) {
         if let Err(error) = self.cluster.bus.publish(&Invalidation::Config(project)).await {
             tracing::warn!(%error, %project, "invalidation bus is away; other gateways follow through the control store");
+        }
+    }
+
+    /// The same, after a change by which requests may find another project than before.
+    pub(super) async fn announce_route(&self, project: &Project) {
+        self.announce_answers().await;
+        self.announce(project.id).await;
+    }
+
+    /// Forgets whose operator tokens are, and which project a host or an API key leads to.
+    pub fn forget_answers(&self) {
+        self.operators.clear();
+        self.routes.clear();
+    }
+
+    /// The same at every gateway.
+    pub(super) async fn announce_answers(&self) {
+        self.forget_answers();
+        if let Err(error) = self.cluster.bus.publish(&Invalidation::Gateway).await {
+            tracing::warn!(%error, "invalidation bus is away; other gateways remember for a second what they knew");
         }
     }
 }

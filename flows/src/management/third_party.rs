@@ -1,9 +1,10 @@
 //! Other issuers whose access tokens a project accepts (`contract/management.md` §2.7).
 
 use crypto::jwt::{KeySet, has_private_key};
+use domain::binding;
 use domain::ids::ProjectRef;
 use domain::third_party::{MOST, Source, ThirdParty};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Error, Management, Result};
@@ -27,6 +28,7 @@ impl Management {
         let source = Source::one_of(request.oidc_issuer_url, request.jwks_url, request.custom_jwks);
         let source = source.map_err(Error::Invalid)?;
         check_beside(&bundle.third_party, &source)?;
+        self.check_foreign(project, &source)?;
         let jwks = self.issuer_keys(&source).await?;
         let now = self.now();
         let row = ThirdParty {
@@ -38,7 +40,8 @@ impl Management {
             resolved_at: Some(now),
         };
         // Others may have come meanwhile.
-        self.control.third_party().insert(bundle.project.id, &row, |known| check_beside(known, &row.source)).await??;
+        let control = self.noting("third_party.created", Some(&bundle.project), None, Some(logged(&row)));
+        control.third_party().insert(bundle.project.id, &row, |known| check_beside(known, &row.source)).await??;
         self.announce(bundle.project.id).await;
         Ok(row)
     }
@@ -57,12 +60,23 @@ impl Management {
     /// Accepts the tokens of an issuer no more. The accounts that came with them stay.
     pub async fn delete_third_party(&self, project: &ProjectRef, id: Uuid) -> Result<ThirdParty> {
         let bundle = self.bundle(project).await?;
-        let row = bundle.third_party.into_iter().find(|row| row.id == id).ok_or(Error::NotFound)?;
-        if !self.control.third_party().delete(bundle.project.id, id, self.now()).await? {
+        let row = bundle.third_party.iter().find(|row| row.id == id).cloned().ok_or(Error::NotFound)?;
+        let control = self.noting("third_party.deleted", Some(&bundle.project), Some(logged(&row)), None);
+        if !control.third_party().delete(bundle.project.id, id, self.now()).await? {
             return Err(Error::NotFound);
         }
         self.announce(bundle.project.id).await;
         Ok(row)
+    }
+
+    /// Refuses a project of this gateway as another one's issuer: each takes its own tokens alone.
+    fn check_foreign(&self, project: &ProjectRef, source: &Source) -> Result<()> {
+        let Some((field, url)) = source.url() else { return Ok(()) };
+        let issuer = url.split("/.well-known/").next().unwrap_or(url);
+        match binding::issuing_project(issuer, &self.urls.auth(project)) {
+            Some(_) => Err(Error::Invalid(format!("{field} must not be a project of this gateway"))),
+            None => Ok(()),
+        }
     }
 
     /// The keys of an issuer as they are now: public ones, at least one that tokens can be verified with.
@@ -102,4 +116,9 @@ fn check_beside(known: &[ThirdParty], source: &Source) -> Result<()> {
         return Err(Error::Invalid(format!("a project accepts the tokens of at most {MOST} issuers")));
     }
     Ok(())
+}
+
+/// What the operator log says of an issuer.
+fn logged(row: &ThirdParty) -> Value {
+    json!({ "id": row.id, "issuer": row.source.url().map(|(_, url)| url) })
 }

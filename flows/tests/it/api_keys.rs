@@ -10,7 +10,11 @@ on_both!(a_secret_key_is_an_admin_of_its_project_only, a_secret_key_is_an_admin_
 async fn keys(app: TestApp) {
     let project = app.project("keys", json!({})).await;
     let other = app.project("other", json!({})).await;
-    let make = |kind: &str| NewApiKeyRequest { kind: kind.to_owned(), name: "backend".to_owned(), description: None };
+    let make = |kind: &str| NewApiKeyRequest {
+        kind: kind.to_owned(),
+        name: "backend".to_owned(),
+        ..NewApiKeyRequest::default()
+    };
     let secret = app.management.create_api_key(&project.project_ref, make("secret")).await.unwrap();
     let publishable = app.management.create_api_key(&project.project_ref, make("publishable")).await.unwrap();
     let (secret_key, publishable_key) = (secret.key.expose(), publishable.key.expose());

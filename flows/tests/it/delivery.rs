@@ -233,7 +233,7 @@ async fn mail_of_a_paused_project_waits_and_that_of_a_deleted_one_goes_with_it()
     app.transport.fail_next(false);
     sign_up(&project, 2).await;
     eventually(|| app.handle.stats().delivery_retries == 3).await;
-    app.management.delete_project(&project.project_ref).await.unwrap();
+    app.management.delete_project(&project.project_ref, Some(0)).await.unwrap();
     let depth = app.database.outbox_depth().await.unwrap();
     assert_eq!((depth.pending, depth.dead), (0, 0));
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cluster::Cluster;
+use domain::time::Clock;
 use http::Method;
 use serde_json::{Value, json};
 use testkit::{Limits, MockClock, Setup, TestApp, TestProject};
@@ -191,6 +192,8 @@ async fn away(app: TestApp) {
     let kept = feed(&project, &start, 0).await;
     assert_eq!((ended(&kept).len(), &kept["gap"]), (2, &json!(false)));
 
+    let id = app.management.project(&project.project_ref).await.unwrap().project.id;
+    app.management.control.projects().schedule_sweeps(&[id], app.clock.now()).await.unwrap();
     let clock = Arc::new(MockClock::default());
     // The database writes down ends by its own clock, which is far behind the test's.
     clock.advance(2 * DAY);

@@ -35,7 +35,7 @@ async fn nothing(app: TestApp) {
     one.get("/user").bearer(access).send().await.expect(200);
 
     // Ending one leaves the other alone.
-    app.management.delete_project(&one.project_ref).await.unwrap();
+    app.management.delete_project(&one.project_ref, None).await.unwrap();
     one.get("/user").bearer(access).send().await.expect(404);
     two.get("/user").bearer(other["access_token"].as_str().unwrap()).send().await.expect(200);
 }

@@ -5,11 +5,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use outbound::breaches::BloomFile;
 
 use super::failure::Failure;
-use super::output;
+use super::{output, progress};
 
 /// What is done with breached passwords.
 #[derive(Subcommand)]
@@ -29,10 +29,10 @@ pub(super) enum Action {
 }
 
 /// Runs `tenantry breached-passwords`.
-pub(super) fn run(action: Action) -> Result<(), Failure> {
+pub(super) fn run(action: Action, json: bool) -> Result<(), Failure> {
     let Action::Build { input, output, false_positive_rate } = action;
     let expected = count(&input)?;
-    let progress = progress("writing", size(&input)?);
+    let progress = progress::bytes("writing", size(&input)?);
     let lines = Lines::of(&input, progress.clone())?;
     let fingerprints = lines.filter_map(|line| {
         line.map(|line| BloomFile::fingerprint_of_line(&String::from_utf8_lossy(&line))).transpose()
@@ -42,6 +42,9 @@ pub(super) fn run(action: Action) -> Result<(), Failure> {
         Failure::caused(format!("{} cannot be written", output.display()), &error)
     })?;
     progress.finish_and_clear();
+    if json {
+        return output::json(&serde_json::json!({ "file": output, "passwords": written }));
+    }
     output::print(&format!(
         "{} holds {written} breached passwords; `tenantry serve --breached-passwords-file {}` uses it",
         output.display(),
@@ -51,7 +54,7 @@ pub(super) fn run(action: Action) -> Result<(), Failure> {
 
 /// How many passwords there are: the size of the file depends on it.
 fn count(input: &Path) -> Result<u64, Failure> {
-    let progress = progress("counting", size(input)?);
+    let progress = progress::bytes("counting", size(input)?);
     let mut count = 0;
     for line in Lines::of(input, progress.clone())? {
         let line = line.map_err(|error| unreadable(input, &error))?;
@@ -97,14 +100,5 @@ impl Iterator for Lines {
             Ok(_) => Some(Ok(line)),
             Err(error) => Some(Err(error)),
         }
-    }
-}
-
-fn progress(what: &'static str, bytes: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {eta}");
-    let bar = ProgressBar::new(bytes).with_message(what);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
     }
 }

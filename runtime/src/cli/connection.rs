@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use clap::Args;
 use domain::secret::Secret;
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use super::failure::Failure;
+use super::progress;
 use crate::gateway_files;
+
+/// How long an answer may take: the gateway says sooner that it cannot, but removing or checking all of a large project is work.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Which gateway a command speaks to, and how it answers.
 #[derive(Args)]
@@ -77,7 +82,7 @@ impl Management {
         };
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
-            .timeout(Duration::from_secs(60))
+            .timeout(PATIENCE)
             .user_agent(concat!("tenantry/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Failure::caused("the HTTP client cannot be made", &error))?;
@@ -86,55 +91,131 @@ impl Management {
 
     /// Answer of `GET path`.
     pub(super) async fn get(&self, path: &str) -> Result<Value, Failure> {
-        self.call(Method::GET, path, None).await
+        self.call(Method::GET, path, Body::Nothing).await
     }
 
     /// Answer of `POST path`.
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.call(Method::POST, path, Some(body)).await
+        self.call(Method::POST, path, Body::Json(body)).await
+    }
+
+    /// Answer of `PUT path`.
+    pub(super) async fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.call(Method::PUT, path, Body::Json(body)).await
     }
 
     /// Answer of `PATCH path`.
     pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.call(Method::PATCH, path, Some(body)).await
+        self.call(Method::PATCH, path, Body::Json(body)).await
     }
 
     /// Answer of `DELETE path`.
     pub(super) async fn delete(&self, path: &str) -> Result<Value, Failure> {
-        self.call(Method::DELETE, path, None).await
+        self.call(Method::DELETE, path, Body::Nothing).await
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
-        let asked = format!("{method} {path}");
+    async fn call(&self, method: Method, path: &str, body: Body<'_>) -> Result<Value, Failure> {
+        self.send(method, path, body, &[]).await.map(|answer| answer.json())
+    }
+
+    /// The whole answer, headers and all. An answer that takes its time is waited for with a sign of life on the terminal.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body<'_>,
+        headers: &[(&'static str, &Secret<String>)],
+    ) -> Result<Answer, Failure> {
+        let asked = format!("{method} {}", path.split('?').next().unwrap_or(path));
         let mut request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(self.token.expose());
-        if let Some(body) = body {
-            request = request.json(body);
+        for (name, value) in headers {
+            request = request.header(*name, value.expose().as_str());
         }
-        let response = request.send().await.map_err(|error| {
-            Failure::caused(format!("the gateway at {} does not answer", self.url), &error)
-                .next("start it with `tenantry serve`, or name another with --url")
-        })?;
-        let status = response.status();
-        let text = response
-            .text()
-            .await
-            .map_err(|error| Failure::caused(format!("the answer to {asked} broke off"), &error))?;
-        let answer: Value =
-            if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap_or(Value::Null) };
-        if status.is_success() {
+        request = match body {
+            Body::Nothing => request,
+            Body::Json(body) => request.json(body),
+            Body::Lines(lines) => request.header("content-type", "application/x-ndjson").body(lines.to_owned()),
+        };
+        let answered = async {
+            let response = request.send().await.map_err(|error| self.silent(&error))?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            let text = response
+                .text()
+                .await
+                .map_err(|error| Failure::caused(format!("the answer to {asked} broke off"), &error))?;
+            Ok(Answer { status, headers, text })
+        };
+        let answer = progress::with_sign_of_life("waiting for the gateway", answered).await?;
+        if answer.status.is_success() {
             return Ok(answer);
         }
-        Err(refused(&asked, status, &answer, &text))
+        Err(refused(&asked, answer.status, &answer.json(), &answer.text))
     }
+
+    fn silent(&self, error: &reqwest::Error) -> Failure {
+        Failure::caused(format!("the gateway at {} does not answer", self.url), error)
+            .next("start it with `tenantry serve`, or name another with --url")
+    }
+}
+
+/// What goes with a request.
+#[derive(Clone, Copy)]
+pub(super) enum Body<'a> {
+    /// Nothing.
+    Nothing,
+    /// One JSON document.
+    Json(&'a Value),
+    /// JSON documents, one a line.
+    Lines(&'a str),
+}
+
+/// An answer that was no refusal.
+pub(super) struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    /// The body.
+    pub(super) text: String,
+}
+
+impl Answer {
+    /// The body as JSON, `null` where it is none.
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    /// A header's text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// Names and values as the part of a URL behind the question mark, with it; empty where there is none. Missing values are left
+/// out.
+pub(super) fn query(pairs: &[(&str, Option<String>)]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    let query = query.finish();
+    if query.is_empty() { query } else { format!("?{query}") }
 }
 
 fn refused(asked: &str, status: StatusCode, answer: &Value, text: &str) -> Failure {
     let message = ["message", "msg", "error"].iter().find_map(|key| answer.get(*key)?.as_str()).unwrap_or(text);
     let failure = Failure::new(format!("the gateway refused {asked}"), format!("{status}: {message}"));
     match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => failure.next(
+        StatusCode::UNAUTHORIZED => failure.next(
             "give the operator token with --token or TENANTRY_TOKEN; it stands in the file `operator-token` of the \
              gateway's data directory",
+        ),
+        StatusCode::FORBIDDEN => failure.next(
+            "use a token that may do this: `tenantry tokens list` shows the role of each, `tenantry tokens create` makes \
+             another",
         ),
         StatusCode::NOT_FOUND => failure.next(
             "check the names: `tenantry project list` shows the projects there are, the other `list` commands what a \
@@ -145,5 +226,23 @@ fn refused(asked: &str, status: StatusCode, answer: &Value, text: &str) -> Failu
         }
         status if status.is_server_error() => failure.next("the gateway's log on stderr has the cause"),
         _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_a_query_reaches_nothing_else() {
+        let given = |text: &str| Some(text.to_owned());
+        assert_eq!(query(&[("a", given("x&b=1 #")), ("b", None), ("c", given("ä"))]), "?a=x%26b%3D1+%23&c=%C3%A4");
+        assert_eq!(query(&[("a", None)]), "");
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do() {
+        let told = |status| refused("GET /v1/x", status, &serde_json::json!({"message": "no"}), "").told();
+        assert_eq!(told(StatusCode::CONFLICT), "the gateway refused GET /v1/x: 409 Conflict: no");
     }
 }

@@ -22,6 +22,11 @@ impl Failure {
         Self { code: 2, ..Self::new(what, why) }
     }
 
+    /// What was looked at is past a threshold that was asked for: exit code 3.
+    pub(crate) fn threshold(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { code: 3, ..Self::new(what, why) }
+    }
+
     /// `error` with its causes, from the outermost in.
     pub(crate) fn caused(what: impl Into<String>, error: &(dyn std::error::Error + 'static)) -> Self {
         let mut why = error.to_string();
@@ -39,6 +44,11 @@ impl Failure {
     /// Adds what to do next.
     pub(crate) fn next(self, next: impl Into<String>) -> Self {
         Self { next: Some(next.into()), ..self }
+    }
+
+    /// Whether it says what to do next.
+    pub(super) fn has_next(&self) -> bool {
+        self.next.is_some()
     }
 
     /// What happened and why, in one line.

@@ -1,33 +1,46 @@
-//! The command line. All commands but `serve`, `doctor` and `breached-passwords` speak to a running gateway through its Management API.
+//! The command line. All commands but `serve`, `doctor`, `breached-passwords`, `completions` and `man` speak to a running gateway
+//! through its Management API.
 
 mod api_keys;
+mod ask;
+mod audit;
 mod breached_passwords;
 mod config;
 mod connection;
 mod doctor;
+mod documents;
+mod duration;
 mod failure;
+mod gateways;
 mod keys;
 mod mail;
 mod output;
+mod progress;
 mod project;
 mod providers;
 mod redirects;
 mod third_party;
+mod tokens;
 mod users;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::serve;
 use crate::settings::{Problem, ServeFlags, Settings, Source};
 
 pub(crate) use failure::Failure;
 
+const ENDS: &str = "Ends with 0 when it is done, 1 when it was refused or failed, 2 when it was asked for in a way that \
+                    cannot work, 3 when what was looked at is past a threshold that was asked for.";
+
 /// A multi-tenant, Supabase-compatible auth gateway.
 #[derive(Parser)]
-#[command(name = "tenantry", version, about, arg_required_else_help = true)]
+#[command(name = "tenantry", version, about, arg_required_else_help = true, after_help = ENDS)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -43,7 +56,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Create, list, pause and delete projects
+    /// Create, list, place, pause, delete and restore projects
     Project {
         #[command(flatten)]
         connection: connection::Arguments,
@@ -103,6 +116,40 @@ enum Command {
     BreachedPasswords {
         #[command(subcommand)]
         action: breached_passwords::Action,
+        /// Print JSON instead of a sentence
+        #[arg(long, global = true)]
+        json: bool,
+    },
+    /// Operator tokens: who may operate the gateway and its projects
+    Tokens {
+        #[command(flatten)]
+        connection: connection::Arguments,
+        #[command(subcommand)]
+        action: tokens::Action,
+    },
+    /// The operator log: who changed what
+    Audit {
+        #[command(flatten)]
+        connection: connection::Arguments,
+        #[command(flatten)]
+        wanted: audit::Wanted,
+    },
+    /// The gateways that serve these projects
+    Gateways {
+        #[command(flatten)]
+        connection: connection::Arguments,
+    },
+    /// Print what a shell needs to complete commands
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page, or write the pages of all commands into a directory
+    Man {
+        /// The directory
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
     },
     /// Check data directory, database, Redis, SMTP, clock and limits, and say what to do
     Doctor {
@@ -117,7 +164,7 @@ enum Command {
     },
 }
 
-/// Runs the command line and gives the exit code: 0, 1 (refused or failed) or 2 (usage).
+/// Runs the command line and gives the exit code: 0, 1 (refused or failed), 2 (usage) or 3 (past a threshold).
 pub(crate) async fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -137,7 +184,12 @@ pub(crate) async fn run() -> ExitCode {
         Command::ThirdParty { connection, action } => (connection.json, third_party::run(&connection, action).await),
         Command::Users { connection, action } => (connection.json, users::run(&connection, action).await),
         Command::Mail { connection, action } => (connection.json, mail::run(&connection, action).await),
-        Command::BreachedPasswords { action } => (false, breached_passwords::run(action)),
+        Command::Tokens { connection, action } => (connection.json, tokens::run(&connection, action).await),
+        Command::Audit { connection, wanted } => (connection.json, audit::run(&connection, wanted).await),
+        Command::Gateways { connection } => (connection.json, gateways::run(&connection).await),
+        Command::Completions { shell } => (false, documents::completions(Cli::command(), shell)),
+        Command::Man { directory } => (false, documents::man(Cli::command(), directory)),
+        Command::BreachedPasswords { action, json } => (json, breached_passwords::run(action, json)),
         Command::Doctor { flags, project, json } => (json, doctor::run(&flags, project.as_deref(), json).await),
     };
     match outcome {

@@ -30,7 +30,13 @@ pub(super) fn pairs(pairs: &[(&str, String)]) -> Result<(), Failure> {
 
 /// Prints one line.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
-    writeln!(std::io::stdout(), "{text}").map_err(|error| Failure::caused("the answer cannot be printed", &error))
+    match writeln!(std::io::stdout(), "{text}") {
+        // Who stops reading has read enough.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::caused("the answer cannot be printed", &error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The member `name` of `value` as text: empty where it is missing or null.
@@ -45,6 +51,20 @@ pub(super) fn show(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+/// A value in one line of a table, cut where it is long.
+pub(super) fn one_line(value: &Value) -> String {
+    let text = show(value);
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    let short: String = first.chars().take(80).collect();
+    if short.len() < first.len() || lines.next().is_some() { format!("{short} ...") } else { short }
+}
+
+/// Rows of the members `columns` of each of `values`.
+pub(super) fn rows(columns: &[&str], values: &[Value]) -> Vec<Vec<String>> {
+    values.iter().map(|value| columns.iter().map(|name| field(value, name)).collect()).collect()
 }
 
 /// The elements of an answer that is a list.

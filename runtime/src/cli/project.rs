@@ -1,120 +1,40 @@
 //! `tenantry project ...`
 
-use std::io::{BufRead, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+mod archive;
+mod domain;
+mod listing;
+mod moves;
+mod quotas;
+mod sessions;
+mod wanted;
 
-use clap::{Subcommand, ValueEnum};
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 
-use super::connection::{Arguments, Management};
+use super::ask;
+use super::config::source;
+use super::connection::{Arguments, Management, query};
 use super::failure::Failure;
 use super::output::{self, field};
 
-/// What is done with projects.
-#[derive(Subcommand)]
-pub(super) enum Action {
-    /// Create a project
-    Create {
-        /// The project's ref: 3 to 63 of a-z, 0-9 and hyphens [default: 20 random letters]
-        #[arg(long = "ref", value_name = "REF")]
-        reference: Option<String>,
-        /// A name for people [default: the ref]
-        #[arg(long)]
-        name: Option<String>,
-        /// Which defaults the configuration starts from
-        #[arg(long, value_enum, default_value_t = Profile::Compat)]
-        profile: Profile,
-        /// Configuration to start with: a JSON or TOML file with the field names of the Management API
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-        /// The secret of HS256 tokens [default: random]
-        #[arg(long, value_name = "SECRET")]
-        jwt_secret: Option<String>,
-        /// Signing keys to import: a JSON file with a list of private JWKs; the one with `sign` in its `key_ops` signs
-        #[arg(long, value_name = "FILE")]
-        signing_keys: Option<PathBuf>,
-        /// A PostgreSQL database of the project's own
-        #[arg(long, value_name = "URL")]
-        database_url: Option<String>,
-    },
-    /// List all projects
-    List,
-    /// Show one project with its keys
-    Show {
-        /// The project's ref
-        #[arg(value_name = "REF")]
-        reference: String,
-    },
-    /// Stop serving a project; its data stays
-    Pause {
-        /// The project's ref
-        #[arg(value_name = "REF")]
-        reference: String,
-    },
-    /// Serve a paused project again
-    Resume {
-        /// The project's ref
-        #[arg(value_name = "REF")]
-        reference: String,
-    },
-    /// Delete a project with all its data
-    Delete {
-        /// The project's ref
-        #[arg(value_name = "REF")]
-        reference: String,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-    },
-}
-
-/// Which defaults a project starts from.
-#[derive(Clone, Copy, ValueEnum)]
-pub(super) enum Profile {
-    /// As Supabase Auth ships
-    Compat,
-    /// The stricter rules of the house
-    Shield,
-}
+pub(super) use wanted::Action;
+use wanted::{Create, Profile};
 
 /// Runs `tenantry project`.
 pub(super) async fn run(connection: &Arguments, action: Action) -> Result<(), Failure> {
     let json = connection.json;
     match action {
-        Action::Create { reference, name, profile, config, jwt_secret, signing_keys, database_url } => {
-            let mut body = Map::new();
-            body.insert("name".to_owned(), name.or(reference.clone()).unwrap_or_default().into());
-            let profile = match profile {
-                Profile::Compat => "compat",
-                Profile::Shield => "shield",
-            };
-            body.insert("profile".to_owned(), profile.into());
-            let mut put = |name: &str, value: Option<Value>| {
-                if let Some(value) = value {
-                    body.insert(name.to_owned(), value);
-                }
-            };
-            put("ref", reference.map(Value::from));
-            put("jwt_secret", jwt_secret.map(Value::from));
-            put("database_url", database_url.map(Value::from));
-            put("config", config.as_deref().map(read_object).transpose()?.map(Value::Object));
-            put("signing_keys", signing_keys.as_deref().map(read_json).transpose()?);
-            let created = connection.gateway()?.post("/v1/projects", &Value::Object(body)).await?;
+        Action::Create(create) => {
+            let created = connection.gateway()?.post("/v1/projects", &body_of(create)?).await?;
             print_project(&summary(&created), json)
         }
-        Action::List => {
-            let projects = connection.gateway()?.get("/v1/projects").await?;
-            if json {
-                return output::json(&projects);
-            }
-            let columns = ["ref", "name", "status", "created_at"];
-            let rows = output::list(&projects).iter().map(|project| columns.map(|name| field(project, name)).to_vec());
-            output::table(&columns, rows.collect())
-        }
+        Action::List(wanted) => listing::run(&connection.gateway()?, wanted, json).await,
         Action::Show { reference } => {
             let gateway = connection.gateway()?;
             let project = gateway.get(&path(&reference)).await?;
-            print_project(&with_keys(&gateway, &reference, summary(&project)).await?, json)
+            let shown = with_keys(&gateway, &reference, summary(&project)).await?;
+            print_project(&with_state(&gateway, &reference, shown).await, json)
         }
         Action::Pause { reference } => {
             let answer = connection.gateway()?.post(&format!("{}/pause", path(&reference)), &json!({})).await?;
@@ -130,15 +50,71 @@ pub(super) async fn run(connection: &Arguments, action: Action) -> Result<(), Fa
             let answer = connection.gateway()?.post(&format!("{}/restore", path(&reference)), &json!({})).await?;
             done(json, &answer, &format!("project {reference} is served again"))
         }
-        Action::Delete { reference, yes } => {
+        Action::Delete { reference, grace, yes } => {
             let gateway = connection.gateway()?;
             if !yes {
-                confirm(&reference)?;
+                let after = if grace == Some(0) { ", at once and for good" } else { "" };
+                let question = format!("Delete project {reference} with all its users and sessions{after}?");
+                ask::for_word(&question, &reference, &format!("project {reference} was not deleted"))?;
             }
-            let answer = gateway.delete(&path(&reference)).await?;
-            done(json, &answer, &format!("project {reference} is deleted"))
+            let wanted = query(&[("grace", grace.map(|seconds| seconds.to_string()))]);
+            let answer = gateway.delete(&format!("{}{wanted}", path(&reference))).await?;
+            // The answer does not say until when; what is gone for good cannot be asked.
+            let left = match grace {
+                Some(0) => None,
+                _ => gateway.get(&format!("{}?deleted=true", path(&reference))).await.ok(),
+            };
+            let answer = left.unwrap_or(answer);
+            done(json, &answer, &farewell(&reference, &answer, grace))
         }
+        Action::Restore { reference } => {
+            let answer = connection.gateway()?.post(&format!("{}/restore", path(&reference)), &json!({})).await?;
+            done(json, &answer, &format!("project {reference} is back as it was"))
+        }
+        Action::Quotas { reference, quotas } => quotas::run(&connection.gateway()?, &reference, &quotas, json).await,
+        Action::Usage { reference } => quotas::usage(&connection.gateway()?, &reference, json).await,
+        Action::Sessions(wanted) => sessions::run(&connection.gateway()?, wanted, json).await,
+        Action::Domain { action } => domain::run(&connection.gateway()?, action, json).await,
+        Action::Move(wanted) => moves::run(&connection.gateway()?, wanted, json).await,
+        Action::Export(wanted) => archive::export(&connection.gateway()?, wanted, json).await,
+        Action::Import(wanted) => archive::import(&connection.gateway()?, wanted, json).await,
     }
+}
+
+fn body_of(create: Create) -> Result<Value, Failure> {
+    let mut body = Map::new();
+    let profile = match create.profile {
+        Profile::Compat => "compat",
+        Profile::Shield => "shield",
+    };
+    let name = create.name.or(create.reference.clone()).unwrap_or_default();
+    let config = create.config.as_deref().map(|file| source::for_new(file, create.reference.as_deref())).transpose()?;
+    let members = [
+        ("name", Some(name.into())),
+        ("profile", Some(profile.into())),
+        ("ref", create.reference.map(Value::from)),
+        ("jwt_secret", create.jwt_secret.map(Value::from)),
+        ("database_url", create.database_url.map(Value::from)),
+        ("placement", create.placement.map(|placement| placement.as_str().into())),
+        ("config", config.map(Value::Object)),
+        ("signing_keys", create.signing_keys.as_deref().map(read_json).transpose()?),
+    ];
+    body.extend(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    Ok(Value::Object(body))
+}
+
+/// What is said of a project that was deleted.
+fn farewell(reference: &str, answer: &Value, grace: Option<u64>) -> String {
+    if grace == Some(0) {
+        return format!("project {reference} is deleted, and its data with it");
+    }
+    let until = match field(answer, "purge_at") {
+        until if until.is_empty() => "for a while".to_owned(),
+        until => format!("until {until}"),
+    };
+    format!(
+        "project {reference} is deleted; its data is kept {until}: `tenantry project restore {reference}` brings it back"
+    )
 }
 
 /// The path of a project in the Management API.
@@ -153,24 +129,14 @@ pub(super) fn done(json: bool, answer: &Value, sentence: &str) -> Result<(), Fai
     if json { output::json(answer) } else { output::print(sentence) }
 }
 
-/// A file with one JSON or TOML object.
-pub(super) fn read_object(file: &Path) -> Result<Map<String, Value>, Failure> {
-    let broken = |why: String| Failure::usage(format!("{} cannot be used", file.display()), why);
-    if file.extension().is_some_and(|extension| extension == "toml") {
-        return toml::from_str(&read(file)?).map_err(|error| broken(error.to_string()));
-    }
-    match read_json(file)? {
-        Value::Object(object) => Ok(object),
-        _ => Err(broken("it is no JSON object".to_owned())),
-    }
-}
-
-fn read_json(file: &Path) -> Result<Value, Failure> {
+/// A file with one JSON document.
+pub(super) fn read_json(file: &Path) -> Result<Value, Failure> {
     serde_json::from_str(&read(file)?)
         .map_err(|error| Failure::usage(format!("{} cannot be used", file.display()), error.to_string()))
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
+/// A file of text.
+pub(super) fn read(file: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(file)
         .map_err(|error| Failure::usage(format!("{} cannot be read", file.display()), error.to_string()))
 }
@@ -198,22 +164,34 @@ async fn with_keys(
     Ok(project)
 }
 
+/// Adds where the project lies, what it is granted and what it uses. A token that may not ask for that sees the project
+/// without.
+async fn with_state(gateway: &Management, reference: &str, mut project: Map<String, Value>) -> Map<String, Value> {
+    for (route, member) in [("placement", Some("placement")), ("quotas", None), ("usage", None)] {
+        if let Ok(answer) = gateway.get(&format!("{}/{route}", path(reference))).await {
+            let found = member.map_or(Some(&answer), |member| answer.get(member)).cloned();
+            project.insert(route.to_owned(), found.unwrap_or(Value::Null));
+        }
+    }
+    project
+}
+
 fn print_project(project: &Map<String, Value>, json: bool) -> Result<(), Failure> {
     if json {
         return output::json(&Value::Object(project.clone()));
     }
-    let pairs = SUMMARY.iter().filter_map(|name| Some((*name, output::show(project.get(*name)?))));
-    output::pairs(&pairs.collect::<Vec<_>>())
-}
-
-fn confirm(reference: &str) -> Result<(), Failure> {
-    let refused = |why: &str| Failure::usage(format!("project {reference} was not deleted"), why.to_owned());
-    if !std::io::stdin().is_terminal() {
-        return Err(refused("there is no terminal to ask on").next("add --yes to delete without asking"));
+    let pairs =
+        SUMMARY.iter().chain(&["placement"]).filter_map(|name| Some((*name, output::show(project.get(*name)?))));
+    output::pairs(&pairs.collect::<Vec<_>>())?;
+    if let Some(quotas) = project.get("quotas") {
+        output::print("")?;
+        quotas::print(quotas)?;
     }
-    eprint!("Delete project {reference} with all its users and sessions? Type its ref to go on: ");
-    _ = std::io::stderr().flush();
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).map_err(|error| refused(&error.to_string()))?;
-    if answer.trim() == reference { Ok(()) } else { Err(refused("the ref was not repeated")) }
+    match project.get("usage") {
+        Some(usage) => {
+            output::print("")?;
+            quotas::print_usage(usage)
+        }
+        None => Ok(()),
+    }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::connection::Arguments;
 use super::failure::Failure;
 use super::output::{self, field};
-use super::project::{done, path, read_object};
+use super::project::{done, path, read_json};
 
 /// What is done with third-party issuers.
 #[derive(Subcommand)]
@@ -73,7 +73,7 @@ pub(super) async fn run(connection: &Arguments, action: Action) -> Result<(), Fa
             let body = match source {
                 Source { issuer: Some(url), .. } => json!({ "oidc_issuer_url": url }),
                 Source { jwks_url: Some(url), .. } => json!({ "jwks_url": url }),
-                Source { jwks, .. } => json!({ "custom_jwks": jwks.as_deref().map(read_object).transpose()? }),
+                Source { jwks, .. } => json!({ "custom_jwks": jwks.as_deref().map(read_json).transpose()? }),
             };
             let issuer = connection.gateway()?.post(&issuers_path(&reference), &body).await?;
             let sentence = format!("tokens of {} are accepted; its id is {}", source_of(&issuer), field(&issuer, "id"));

@@ -10,11 +10,14 @@ use cluster::{Cluster, RedisOptions};
 use crypto::seal::MasterKey;
 use domain::config::Defaults;
 use domain::entropy::Entropy;
+use domain::operator::Operator;
+use domain::quota::Quotas;
 use domain::secret::Secret;
 use domain::time::Clock;
 use flows::delivery::MailDeliverer;
-use flows::management::{Management, ProjectUrls, Routes};
+use flows::management::{Management, Operators, ProjectUrls, Routes};
 use flows::{ControlSource, Databases, Services};
+use outbound::dns::SystemTxtRecords;
 use outbound::mailbox::Mailbox;
 use storage::{ControlStore, Database};
 use tokio::time::Instant;
@@ -22,7 +25,7 @@ use tokio::time::Instant;
 use super::mailbox::SharedMailbox;
 use super::metrics::ActorMetrics;
 use super::outside::Outside;
-use super::{Addresses, control_placement, first_run, placement};
+use super::{Addresses, control_placement, first_run, own_databases, placement};
 use crate::cli::Failure;
 use crate::clock::SystemClock;
 use crate::entropy::SystemEntropy;
@@ -60,11 +63,11 @@ impl Gateway {
             site_url: settings.project_defaults.site_url.clone(),
             mailer_autoconfirm: settings.project_defaults.auto_confirm,
         };
-        let placed = Databases::new(database.clone());
+        let placed = Databases::with(database.clone(), own_databases(settings));
         let mailbox = addresses.local.then(|| Arc::new(Mailbox::default()));
 
         let outside = Outside::new(settings, addresses, &clock, &entropy)?;
-        let runtime = actors::Runtime::new(Limits::default());
+        let runtime = actors::Runtime::new(Limits::default()).named(name(addresses));
         let services = Arc::new(Services {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
@@ -77,6 +80,7 @@ impl Gateway {
             captcha: outside.captcha,
             breaches: outside.breaches,
             providers: outside.providers,
+            books: Arc::default(),
         });
         let source = Arc::new(ControlSource {
             control: control.clone(),
@@ -101,7 +105,14 @@ impl Gateway {
             urls,
             databases: placed,
             routes: Routes::default(),
+            operators: Operators::default(),
             providers: Arc::clone(&services.providers),
+            dns: Arc::new(SystemTxtRecords::from_system(Arc::clone(&entropy))),
+            runtime: None,
+            granted: Quotas::default(),
+            delete_grace: settings.delete_grace,
+            operator: Arc::new(Operator::gateway()),
+            address: None,
         };
         // Before anything is served or delivered: with another master key, mail that waits would be given up as damaged.
         let operator_token = first_run::operator_token(&management).await?;
@@ -158,6 +169,7 @@ impl Gateway {
     /// Finishes what was accepted, then closes the databases. Whether everything was finished by `deadline`.
     pub(super) async fn shut_down(&self, deadline: Instant) -> bool {
         let whole = self.handle.shutdown(deadline).await;
+        self.management.databases.close_own().await;
         self.database.close().await;
         self.control.close().await;
         whole
@@ -201,4 +213,15 @@ async fn cluster(settings: &Settings) -> Result<Cluster, Failure> {
         Failure::caused("redis cannot be used", &error)
             .next("correct --redis-url, or leave it out while there is one gateway")
     })
+}
+
+/// What tells this gateway from others of its control store: the machine and where it is reached there.
+fn name(addresses: &Addresses) -> String {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let address = addresses.admin.split_once("://").map_or(addresses.admin.as_str(), |(_, address)| address);
+    match (machine.trim(), address.rsplit_once(':')) {
+        ("", _) => address.to_owned(),
+        (machine, Some((_, port))) => format!("{machine}:{port}"),
+        (machine, None) => machine.to_owned(),
+    }
 }

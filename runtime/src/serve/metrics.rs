@@ -1,15 +1,49 @@
 //! The actors' counters as Prometheus metrics, beside those that the edge keeps itself.
 
+use actors::management::ProjectUsage;
 use actors::{RuntimeHandle, RuntimeStats};
-use api::metrics::{MetricSource, Reading};
+use api::metrics::{MetricSource, PROJECT, Reading};
+use domain::ids::ProjectRef;
+
+/// Projects that have metrics of their own: those that ask the most of this gateway.
+const BUSIEST: usize = 50;
 
 /// The counters of the actors.
 pub(super) struct ActorMetrics(pub(super) RuntimeHandle);
 
 impl MetricSource for ActorMetrics {
     fn read(&self) -> Vec<Reading> {
-        readings(&self.0.stats())
+        let mut all = readings(&self.0.stats());
+        let databases = &self.0.manage().databases;
+        let gauge =
+            |name, help, value: usize| Reading { name, help, counter: false, labels: Vec::new(), value: value as u64 };
+        all.push(gauge("own_databases_open", "Databases of projects' own that are open.", databases.open_now()));
+        all.push(gauge("own_databases_most", "Databases of projects' own that may be open.", databases.most_open()));
+        all.extend(by_project(&self.0.busiest(BUSIEST)));
+        all
     }
+}
+
+/// What single projects ask of this gateway, metric by metric.
+fn by_project(busiest: &[(ProjectRef, ProjectUsage)]) -> Vec<Reading> {
+    let of = |project: &ProjectRef| vec![(PROJECT, project.to_string())];
+    let mut all = Vec::new();
+    for (project, usage) in busiest {
+        let (name, help) = ("project_requests_total", "Requests of the busiest projects since they came into memory.");
+        all.push(Reading { name, help, counter: true, labels: of(project), value: usage.requests });
+    }
+    for (project, usage) in busiest {
+        let (name, help) = ("project_requests_in_flight", "Requests under way of the busiest projects.");
+        all.push(Reading { name, help, counter: false, labels: of(project), value: usage.in_flight });
+    }
+    for (project, usage) in busiest {
+        let (name, help) = ("project_refusals_total", "Requests of the busiest projects refused for want of a quota.");
+        for (quota, refused) in usage.refused.iter().filter(|(_, refused)| **refused > 0) {
+            let labels = vec![(PROJECT, project.to_string()), ("quota", quota.to_string())];
+            all.push(Reading { name, help, counter: true, labels, value: *refused });
+        }
+    }
+    all
 }
 
 /// Every counter, so that a new one does not compile before it has a name here.
@@ -38,8 +72,8 @@ fn readings(stats: &RuntimeStats) -> Vec<Reading> {
         outbox_dead,
         swept,
     } = *stats;
-    let gauge = |name, help, value| Reading { name, help, counter: false, value };
-    let counter = |name, help, value| Reading { name, help, counter: true, value };
+    let gauge = |name, help, value| Reading { name, help, counter: false, labels: Vec::new(), value };
+    let counter = |name, help, value| Reading { name, help, counter: true, labels: Vec::new(), value };
     vec![
         gauge("resident_projects", "Projects in memory.", resident_tenants),
         gauge("session_actors", "Sessions in memory.", sessions),
@@ -72,7 +106,22 @@ fn readings(stats: &RuntimeStats) -> Vec<Reading> {
 
 #[cfg(test)]
 mod tests {
+    use domain::quota::Quota;
+
     use super::*;
+
+    #[test]
+    fn of_each_project_only_the_quotas_are_shown_that_were_used_up() {
+        let refused = Quota::ALL.into_iter().map(|quota| (quota, u64::from(quota == Quota::Users))).collect();
+        let usage = ProjectUsage { requests: 7, in_flight: 1, refused };
+        let busiest: Vec<_> = ["one", "two"].map(|name| (name.parse().unwrap(), usage.clone())).into();
+        let readings = by_project(&busiest);
+        let names: Vec<_> = readings.iter().map(|reading| reading.name).collect();
+        assert!(names.is_sorted_by_key(|name| names.iter().position(|other| other == name)), "{names:?}");
+        assert_eq!(readings.len(), 6);
+        assert_eq!(readings.last().unwrap().labels, [("project", "two".to_owned()), ("quota", "users".to_owned())]);
+        assert!(readings.iter().all(|reading| reading.name.ends_with("_total") == reading.counter));
+    }
 
     #[test]
     fn names_are_unique_and_counters_end_as_prometheus_wants() {

@@ -13,6 +13,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+use flows::OwnDatabases;
 use storage::Placement;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -113,6 +114,12 @@ pub(crate) fn placement(settings: &Settings) -> Placement {
 /// Where the control store lies: a schema of its own in PostgreSQL, or a file of its own.
 pub(super) fn control_placement(settings: &Settings) -> Placement {
     placed(settings, "control.db")
+}
+
+/// Where projects' own databases lie: files of their own only beside the gateway's, since another gateway could not reach them.
+pub(super) fn own_databases(settings: &Settings) -> OwnDatabases {
+    let embedded = settings.database_url.is_none();
+    OwnDatabases { files: embedded.then(|| settings.data_dir.join("projects")), most_open: settings.own_databases }
 }
 
 fn placed(settings: &Settings, file: &str) -> Placement {

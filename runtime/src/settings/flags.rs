@@ -30,6 +30,16 @@ pub(crate) struct ServeFlags {
     #[arg(long, value_name = "N")]
     database_connections: Option<String>,
 
+    /// Databases of projects' own that are open at a time, four connections each at most [env: TENANTRY_OWN_DATABASES]
+    /// [default: 128]
+    #[arg(long, value_name = "N")]
+    own_databases: Option<String>,
+
+    /// How long a deleted project can be restored when nothing is said, in seconds [env: TENANTRY_DELETE_GRACE]
+    /// [default: 604800, a week]
+    #[arg(long, value_name = "SECONDS")]
+    delete_grace: Option<String>,
+
     /// Redis that several gateways share [env: TENANTRY_REDIS_URL, else REDIS_URL] [default: in process]
     #[arg(long, value_name = "URL")]
     redis_url: Option<String>,
@@ -84,6 +94,8 @@ impl ServeFlags {
             ("--data-dir", &self.data_dir),
             ("--database-url", &self.database_url),
             ("--database-connections", &self.database_connections),
+            ("--own-databases", &self.own_databases),
+            ("--delete-grace", &self.delete_grace),
             ("--redis-url", &self.redis_url),
             ("--domain", &self.domain),
             ("--external-url", &self.external_url),

@@ -32,6 +32,10 @@ pub(crate) struct Settings {
     pub(crate) database_url: Option<Secret<String>>,
     /// Connections to PostgreSQL at most; `None` = twice the cores.
     pub(crate) database_connections: Option<u32>,
+    /// Databases of projects' own that are open at a time.
+    pub(crate) own_databases: usize,
+    /// How long a deleted project can be restored when nothing is said, in seconds.
+    pub(crate) delete_grace: i64,
     /// Redis; `None` = everything shared stays in this process.
     pub(crate) redis_url: Option<Secret<String>>,
     /// Projects answer on `{ref}.{domain}`.
@@ -94,6 +98,8 @@ const DATABASE_URL: Setting =
     Setting::new("database_url", "--database-url", &["TENANTRY_DATABASE_URL", "DATABASE_URL"]).secret();
 const DATABASE_CONNECTIONS: Setting =
     Setting::new("database_connections", "--database-connections", &["TENANTRY_DATABASE_CONNECTIONS"]);
+const OWN_DATABASES: Setting = Setting::new("own_databases", "--own-databases", &["TENANTRY_OWN_DATABASES"]);
+const DELETE_GRACE: Setting = Setting::new("delete_grace", "--delete-grace", &["TENANTRY_DELETE_GRACE"]);
 const REDIS_URL: Setting = Setting::new("redis_url", "--redis-url", &["TENANTRY_REDIS_URL", "REDIS_URL"]).secret();
 const DOMAIN: Setting = Setting::new("domain", "--domain", &["TENANTRY_DOMAIN"]);
 const EXTERNAL_URL: Setting = Setting::new("external_url", "--external-url", &["TENANTRY_EXTERNAL_URL"]);
@@ -118,6 +124,8 @@ const ALL: &[&Setting] = &[
     &DATA_DIR,
     &DATABASE_URL,
     &DATABASE_CONNECTIONS,
+    &OWN_DATABASES,
+    &DELETE_GRACE,
     &REDIS_URL,
     &DOMAIN,
     &EXTERNAL_URL,
@@ -146,6 +154,8 @@ impl Settings {
         let data_dir = reader.or(&DATA_DIR, parse::path, PathBuf::from("./tenantry-data"));
         let database_url = reader.read(&DATABASE_URL, parse::postgres_url);
         let database_connections = reader.read(&DATABASE_CONNECTIONS, parse::connections);
+        let own_databases = reader.or(&OWN_DATABASES, parse::open_databases, 128);
+        let delete_grace = reader.or(&DELETE_GRACE, parse::grace, flows::management::DEFAULT_GRACE);
         let redis_url = reader.read(&REDIS_URL, parse::redis_url);
         let domain = reader.or(&DOMAIN, parse::domain, "localhost".to_owned());
         let external_url = reader.read(&EXTERNAL_URL, parse::base_url);
@@ -179,6 +189,8 @@ impl Settings {
             data_dir,
             database_url,
             database_connections,
+            own_databases,
+            delete_grace,
             redis_url,
             domain,
             external_url,

@@ -61,6 +61,20 @@ pub(super) fn connections(text: &str) -> Result<u32, String> {
     }
 }
 
+pub(super) fn open_databases(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=10_000) => Ok(count),
+        _ => Err("is no number of databases from 1 to 10000".to_owned()),
+    }
+}
+
+pub(super) fn grace(text: &str) -> Result<i64, String> {
+    match text.parse() {
+        Ok(seconds @ 0..=31_536_000) => Ok(seconds),
+        _ => Err("is no number of seconds from 0 to 31536000".to_owned()),
+    }
+}
+
 pub(super) fn domain(text: &str) -> Result<String, String> {
     let text = text.trim_end_matches('.').to_ascii_lowercase();
     let good_label = |label: &str| {

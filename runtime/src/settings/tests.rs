@@ -146,3 +146,24 @@ fn listeners_take_short_forms_and_differ() {
 fn a_file_that_is_no_toml_is_a_problem() {
     assert!(load(&[], &[], Some("listen")).unwrap_err()[0].contains("is not TOML"));
 }
+
+#[test]
+fn at_least_one_database_of_projects_own_is_open() {
+    assert_eq!(load(&[], &[], None).unwrap().own_databases, 128);
+    assert_eq!(load(&[("--own-databases", "8")], &[("TENANTRY_OWN_DATABASES", "9")], None).unwrap().own_databases, 8);
+    assert_eq!(load(&[], &[], Some("own_databases = 7")).unwrap().own_databases, 7);
+    for wrong in ["0", "many", "10001"] {
+        let problems = load(&[("--own-databases", wrong)], &[], None).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].contains("--own-databases"), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_deleted_project_can_be_restored_for_a_week_unless_it_is_said_otherwise() {
+    assert_eq!(load(&[], &[], None).unwrap().delete_grace, 604_800);
+    assert_eq!(load(&[], &[("TENANTRY_DELETE_GRACE", "0")], None).unwrap().delete_grace, 0);
+    for wrong in ["-1", "soon", "31536001"] {
+        let problems = load(&[("--delete-grace", wrong)], &[], None).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].contains("--delete-grace"), "{problems:?}");
+    }
+}

@@ -97,6 +97,9 @@ fn a_file_of_breached_passwords_is_built_from_passwords_and_from_hashes() {
     let output = tenantry(&folder, &["breached-passwords", "build", "list", "file", "--false-positive-rate", "0.0001"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("file holds 3 breached passwords"), "{}", text(&output.stdout));
+    let again = tenantry(&folder, &["breached-passwords", "build", "list", "other", "--json"]);
+    let told: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(told, serde_json::json!({ "file": "other", "passwords": 3 }));
     let file = outbound::breaches::BloomFile::open(&folder.path().join("file")).unwrap();
     for (password, breached) in [("hunter2", true), ("password", true), ("letmein", true), ("correct horse", false)] {
         assert_eq!(file.contains(&outbound::breaches::fingerprint(password)).unwrap(), breached, "{password}");
@@ -191,4 +194,33 @@ fn a_database_server_that_is_away_is_named() {
     let said = text(&output.stderr);
     assert!(said.contains(&closed.to_string()) && said.contains("refused"), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn shells_and_man_know_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = tenantry(&folder, &["completions", shell]);
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        let script = text(&output.stdout);
+        for word in ["tenantry", "rollback", "gateways", "data-dir"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    assert!(text(&tenantry(&folder, &["man"]).stdout).contains(".TH tenantry 1"));
+    assert_eq!(tenantry(&folder, &["man", "pages"]).status.code(), Some(0));
+    for page in ["tenantry", "tenantry-serve", "tenantry-project-export", "tenantry-project-domain-activate"] {
+        let page = std::fs::read_to_string(folder.path().join(format!("pages/{page}.1"))).unwrap();
+        assert!(page.contains(".SH SYNOPSIS"));
+    }
+    assert_eq!(tenantry(&folder, &["completions", "dos"]).status.code(), Some(2));
+}
+
+#[test]
+fn help_says_how_commands_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = text(&tenantry(&folder, &["--help"]).stdout);
+    for part in ["Ends with 0", "past a threshold"] {
+        assert!(help.contains(part), "{help}");
+    }
 }

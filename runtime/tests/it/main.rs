@@ -4,4 +4,8 @@
 
 mod arrows;
 mod command_line;
+mod command_line_archive;
+mod command_line_config;
+mod command_line_projects;
 mod sign_ins;
+mod stand_in;

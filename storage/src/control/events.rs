@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::ControlStore;
 use crate::backend::Work;
 use crate::error::{Result, StoreError};
-use crate::sql::same;
+use crate::sql::{each, same};
 use crate::values::At;
 
 statements! {
@@ -19,8 +19,17 @@ statements! {
         "select e.seq, e.project_id, e.kind, e.created_at from control.events as e where e.seq > $1 order by e.seq limit $2"
     );
     // The newest one stays: its number is where the next gateway begins.
-    control TRIM = same(
-        "delete from control.events as e where e.created_at < $1 and e.seq < (select max(m.seq) from control.events as m)"
+    control TRIM = each(
+        "delete from control.events as e where e.seq = any(array(
+             select o.seq from control.events as o
+             where o.created_at < $1 and o.seq < (select max(m.seq) from control.events as m)
+             order by o.created_at limit 10000
+         ))",
+        "delete from control.events as e where e.seq in (
+             select o.seq from control.events as o
+             where o.created_at < $1 and o.seq < (select max(m.seq) from control.events as m)
+             order by o.created_at limit 10000
+         )",
     );
 }
 
@@ -59,7 +68,7 @@ pub(super) async fn record(work: &mut Work, project: ProjectId, change: Change, 
 pub enum Change {
     /// Configuration, keys or secrets.
     Config,
-    /// The project was made, paused, resumed, renamed or removed.
+    /// The project was made, paused, resumed, renamed, held, placed, deleted, restored or removed.
     Project,
 }
 
@@ -93,7 +102,7 @@ impl Events<'_> {
         rows.into_iter().map(Event::try_from).collect()
     }
 
-    /// Forgets changes before an instant.
+    /// Forgets changes before an instant, some thousands at a time. Gives how many.
     pub async fn trim(&self, before: Timestamp) -> Result<u64> {
         execute_now!(&self.store.backend, TRIM, At(before))
     }

@@ -2,28 +2,52 @@
 //! PostgreSQL database, or a SQLite file of its own.
 
 pub(crate) mod api_keys;
+pub(crate) mod bundle;
+pub(crate) mod changes;
 pub(crate) mod configs;
+pub(crate) mod domains;
 pub(crate) mod events;
+pub(crate) mod gateways;
+pub(crate) mod holds;
+pub(crate) mod imports;
+pub(crate) mod key_marks;
+pub(crate) mod life;
+pub(crate) mod list_projects;
+pub(crate) mod moves;
+pub(crate) mod operator_log;
+pub(crate) mod operator_tokens;
+#[cfg(test)]
+mod plans;
 pub(crate) mod projects;
 pub(crate) mod secrets;
 pub(crate) mod settings;
 pub(crate) mod signing_keys;
+pub(crate) mod sweeps;
 pub(crate) mod third_party;
+pub(crate) mod totals;
 
 pub use api_keys::{ApiKey, ApiKeys};
+pub use bundle::Bundle;
 pub use configs::{ConfigVersion, Configs};
+pub use domains::{Domain, DomainStatus, Domains};
 pub use events::{Change, Event, Events};
-pub use projects::{Bundle, Projects};
+pub use gateways::{Gateway, Gateways};
+pub use imports::{Import, Imports};
+pub use list_projects::ListProjects;
+pub use moves::{Move, MovePhase, Moves, SILENCE as MOVE_SILENCE};
+pub use operator_log::{ListLog, LogEntry, LogRecord, OperatorLog};
+pub use operator_tokens::OperatorTokens;
+pub use projects::Projects;
 pub use secrets::Secrets;
 pub use settings::Settings;
 pub use signing_keys::{KeyStatus, SigningKey, SigningKeys};
 pub use third_party::ThirdParties;
 
-use domain::ids::ProjectId;
-use domain::time::Timestamp;
+use std::sync::Arc;
+
 use migrations::Schema;
 
-use crate::backend::{Backend, Inner, Work};
+use crate::backend::Backend;
 use crate::database::Placement;
 use crate::error::{MigrateError, Result};
 
@@ -31,12 +55,13 @@ use crate::error::{MigrateError, Result};
 #[derive(Clone)]
 pub struct ControlStore {
     backend: Backend,
+    note: Option<Arc<changes::Note>>,
 }
 
 impl ControlStore {
     /// Opens the store. Does not migrate.
     pub async fn connect(placement: &Placement) -> Result<Self> {
-        Ok(Self { backend: Backend::connect(placement, Schema::Control).await? })
+        Ok(Self { backend: Backend::connect(placement, Schema::Control).await?, note: None })
     }
 
     /// Brings the schema to what this program needs.
@@ -52,6 +77,18 @@ impl ControlStore {
     /// Closes all connections once they are idle.
     pub async fn close(&self) {
         self.backend.close().await;
+    }
+
+    /// Round trips so far: every statement, every BEGIN and COMMIT.
+    pub fn statements(&self) -> u64 {
+        self.backend.statements()
+    }
+
+    /// The same store, whose next change of a project or of an operator token also writes `entry` into the operator log: both or
+    /// neither. A change that fails leaves the entry to the next.
+    #[must_use]
+    pub fn noting(&self, entry: LogEntry) -> Self {
+        Self { backend: self.backend.clone(), note: Some(Arc::new(changes::Note::new(entry))) }
     }
 
     /// Projects.
@@ -84,6 +121,21 @@ impl ControlStore {
         Secrets { store: self }
     }
 
+    /// Hosts of projects' own.
+    pub fn domains(&self) -> Domains<'_> {
+        Domains { store: self }
+    }
+
+    /// Projects on their way to another database.
+    pub fn moves(&self) -> Moves<'_> {
+        Moves { store: self }
+    }
+
+    /// Archives that are being brought in.
+    pub fn imports(&self) -> Imports<'_> {
+        Imports { store: self }
+    }
+
     /// Settings of the gateway itself.
     pub fn settings(&self) -> Settings<'_> {
         Settings { store: self }
@@ -94,37 +146,18 @@ impl ControlStore {
         Events { store: self }
     }
 
-    /// A transaction that changes a project. Changes commit one after the other, so that their events are numbered in commit order:
-    /// who has read up to a number has missed nothing before it.
-    async fn begin_change(&self) -> Result<Work> {
-        /// Any number, the same in every version of this program.
-        const LOCK: i64 = 0x7465_6e61_6e74_6576;
-        let mut work = self.backend.begin().await?;
-        if let Inner::Postgres(transaction) = &mut work.inner {
-            sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut **transaction).await?;
-        }
-        Ok(work)
+    /// Which gateways there are and how far each has followed what changed.
+    pub fn gateways(&self) -> Gateways<'_> {
+        Gateways { store: self }
     }
 
-    /// Notes a change and makes it durable.
-    async fn commit_change(&self, mut work: Work, project: ProjectId, change: Change, now: Timestamp) -> Result<()> {
-        events::record(&mut work, project, change, now).await?;
-        work.commit().await
+    /// Tokens of operators.
+    pub fn operator_tokens(&self) -> OperatorTokens<'_> {
+        OperatorTokens { store: self }
     }
 
-    /// Commits what touched a row and notes it; a change that found nothing to change is rolled back and noted nowhere.
-    async fn finish_change(
-        &self,
-        work: Work,
-        touched: u64,
-        project: ProjectId,
-        change: Change,
-        now: Timestamp,
-    ) -> Result<bool> {
-        if touched == 0 {
-            return Ok(false);
-        }
-        self.commit_change(work, project, change, now).await?;
-        Ok(true)
+    /// Who changed what.
+    pub fn operator_log(&self) -> OperatorLog<'_> {
+        OperatorLog { store: self }
     }
 }

@@ -1,72 +1,100 @@
-//! Projects of the gateway.
+//! Projects of the gateway: made, found, and what an operator says of them.
 
 use domain::ids::{InstanceId, ProjectId, ProjectRef};
-use domain::project::{Profile, Project, Status};
-use domain::secret::Secret;
-use domain::third_party::ThirdParty;
+use domain::project::{Hold, HoldReason, Placement, Profile, Project, Status};
+use domain::quota::Quotas;
 use domain::time::Timestamp;
-
 use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::api_keys::ApiKey;
-use super::configs::ConfigVersion;
-use super::signing_keys::SigningKey;
-use super::{Change, ControlStore, api_keys, configs, secrets, signing_keys, third_party};
+use super::bundle::Bundle;
+use super::{Change, ControlStore, api_keys, configs, key_marks, secrets, signing_keys, third_party, totals};
 use crate::error::{Result, StoreError};
 use crate::sql::{each, same};
-use crate::values::At;
+use crate::values::{At, Ids};
 
+/// The columns of `Row`, each after `$of`.
 macro_rules! columns {
-    () => {
-        "p.id, p.ref, p.instance_id, p.name, p.status, p.profile, p.database_url, p.created_at"
+    ($of:literal) => {
+        concat!(
+            $of,
+            "id, ",
+            $of,
+            "ref, ",
+            $of,
+            "instance_id, ",
+            $of,
+            "name, ",
+            $of,
+            "status, ",
+            $of,
+            "profile, ",
+            $of,
+            "placement, ",
+            $of,
+            "quotas, ",
+            $of,
+            "hold_reason, ",
+            $of,
+            "hold_id, ",
+            $of,
+            "hold_until, ",
+            $of,
+            "purge_at, ",
+            $of,
+            "created_at"
+        )
     };
 }
 
+pub(super) use columns;
+
 statements! {
     control INSERT = same(
-        "insert into control.projects (id, ref, instance_id, name, status, profile, database_url, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $8)"
+        "insert into control.projects (id, ref, instance_id, name, search_name, status, profile, placement, quotas,
+             hold_reason, hold_id, hold_until, legacy_keys_enabled, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)"
     );
-    control BY_REF = same(concat!("select ", columns!(), " from control.projects as p where p.ref = $1"));
-    control WHOLE = each(
-        concat!(
-            "select ", columns!(), ", ", third_party::third_party_of_project!(postgres), "
-             from control.projects as p where p.ref = $1"
-        ),
-        concat!(
-            "select ", columns!(), ", ", third_party::third_party_of_project!(sqlite), "
-             from control.projects as p where p.ref = $1"
-        ),
+    control BY_REF = same(concat!("select ", columns!("p."), " from control.projects as p where p.ref = $1"));
+    control BY_ID = same(concat!("select ", columns!("p."), " from control.projects as p where p.id = $1"));
+    control REFS = each(
+        "select p.id, p.ref from control.projects as p where p.id = any($1) order by p.ref",
+        "select p.id, p.ref from control.projects as p where p.id in (select unhex(n.value) from json_each($1) as n)
+         order by p.ref",
     );
-    control BY_ID = same(concat!("select ", columns!(), " from control.projects as p where p.id = $1"));
-    control LIST = same(concat!("select ", columns!(), " from control.projects as p order by p.created_at, p.id"));
-    control PAGE = same(concat!(
-        "select ", columns!(), " from control.projects as p where p.ref > $1 order by p.ref limit $2"
-    ));
-    control SET_STATUS = same("update control.projects as p set status = $2, updated_at = $3 where p.id = $1");
-    control RENAME = same("update control.projects as p set name = $2, updated_at = $3 where p.id = $1");
-    control DELETE = same("delete from control.projects as p where p.id = $1");
+    // Two are enough to know that there is not one alone.
+    control FEW = same(
+        "select f.ref from (
+             select * from (select p.ref from control.projects as p where p.status = 'active' order by p.ref limit 2) as a
+             union all
+             select * from (select p.ref from control.projects as p where p.status = 'paused' order by p.ref limit 2) as b
+         ) as f limit 2"
+    );
+    control RENAME = same(
+        "update control.projects as p set name = $2, search_name = $3, updated_at = $4 where p.id = $1"
+    );
+    control SET_QUOTAS = same("update control.projects as p set quotas = $2, updated_at = $3 where p.id = $1");
+    control SET_LEGACY_KEYS = same(
+        "update control.projects as p set legacy_keys_enabled = $2, updated_at = $3 where p.id = $1"
+    );
 }
 
 #[derive(FromRow)]
-struct Row {
+pub(super) struct Row {
     id: Uuid,
     r#ref: String,
     instance_id: Uuid,
     name: String,
     status: String,
     profile: String,
-    database_url: Option<String>,
+    placement: String,
+    quotas: Json<Quotas>,
+    hold_reason: Option<String>,
+    hold_id: Option<Uuid>,
+    hold_until: Option<At>,
+    purge_at: Option<At>,
     created_at: At,
-}
-
-#[derive(FromRow)]
-struct WholeRow {
-    #[sqlx(flatten)]
-    project: Row,
-    third_party: Json<Vec<third_party::Object>>,
 }
 
 impl TryFrom<Row> for Project {
@@ -74,6 +102,13 @@ impl TryFrom<Row> for Project {
 
     fn try_from(row: Row) -> Result<Self> {
         let unreadable = || StoreError::fault("a project row holds a word this program does not know");
+        let hold = match (row.hold_reason, row.hold_id, row.hold_until) {
+            (Some(reason), Some(id), Some(until)) => {
+                let reason = HoldReason::from_stored(&reason).ok_or_else(unreadable)?;
+                Some(Hold { reason, id, until: until.0 })
+            }
+            _ => None,
+        };
         Ok(Self {
             id: ProjectId(row.id),
             project_ref: row.r#ref.parse().map_err(|_| unreadable())?,
@@ -81,40 +116,36 @@ impl TryFrom<Row> for Project {
             name: row.name,
             status: Status::from_stored(&row.status).ok_or_else(unreadable)?,
             profile: Profile::from_stored(&row.profile).ok_or_else(unreadable)?,
-            database_url: row.database_url.map(Secret::new),
+            placement: Placement::from_stored(&row.placement).ok_or_else(unreadable)?,
+            database_url: None,
+            quotas: row.quotas.0,
+            hold,
+            purge_at: row.purge_at.map(|at| at.0),
             created_at: row.created_at.0,
         })
     }
 }
 
-/// Everything a gateway needs to serve a project, as of one moment.
-#[derive(Clone, Debug)]
-pub struct Bundle {
-    /// The project.
-    pub project: Project,
-    /// Its newest configuration.
-    pub config: ConfigVersion,
-    /// Its signing keys, newest first.
-    pub signing_keys: Vec<SigningKey>,
-    /// Its new-style API keys, oldest first.
-    pub api_keys: Vec<ApiKey>,
-    /// Its sealed secrets by name.
-    pub secrets: Vec<(String, Secret<String>)>,
-    /// Other issuers whose tokens it accepts, oldest first.
-    pub third_party: Vec<ThirdParty>,
+pub(super) fn read_all(rows: Vec<Row>) -> Result<Vec<Project>> {
+    rows.into_iter().map(Project::try_from).collect()
 }
 
-/// Works on projects.
+/// A name or the beginning of one as it is looked for: case does not matter.
+pub(super) fn searched(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// Works on projects. What is read here of a project has no [`Project::database_url`]: that is sealed, among its secrets.
 pub struct Projects<'s> {
     pub(super) store: &'s ControlStore,
 }
 
 impl Projects<'_> {
-    /// Makes a project, whole or not at all; `config.version` must be 1. The database URL is stored as given: the caller seals it.
-    /// A taken ref, id or instance is a conflict.
-    pub async fn create(&self, bundle: &Bundle, now: Timestamp) -> Result<()> {
+    /// Makes a project, whole or not at all; `config.version` must be 1. `marks` tell its keys from those of other projects: false
+    /// when one is another's. A taken ref, id or instance is a conflict.
+    pub async fn create(&self, bundle: &Bundle, marks: &[String], now: Timestamp) -> Result<bool> {
         let project = &bundle.project;
-        let mut work = self.store.begin_change().await?;
+        let mut work = self.store.begin().await?;
         execute!(
             &mut work,
             INSERT,
@@ -122,12 +153,21 @@ impl Projects<'_> {
             project.project_ref.as_str(),
             project.instance.0,
             &project.name,
+            searched(&project.name),
             project.status.as_str(),
             project.profile.as_str(),
-            project.database_url.as_ref().map(|url| url.expose().as_str()),
+            project.placement.as_str(),
+            Json(&project.quotas),
+            project.hold.map(|hold| hold.reason.as_str()),
+            project.hold.map(|hold| hold.id),
+            project.hold.map(|hold| At(hold.until)),
+            bundle.legacy_keys_enabled,
             At(project.created_at),
         )?;
-        configs::append(&mut work, project.id, bundle.config.version, &bundle.config.values, now).await?;
+        if !key_marks::claim(&mut work, project.id, marks).await? {
+            return Ok(false);
+        }
+        configs::append(&mut work, project.id, &bundle.config).await?;
         for key in &bundle.signing_keys {
             signing_keys::insert(&mut work, project.id, key).await?;
         }
@@ -140,72 +180,64 @@ impl Projects<'_> {
         for issuer in &bundle.third_party {
             third_party::insert(&mut work, project.id, issuer).await?;
         }
-        self.store.commit_change(work, project.id, Change::Project, now).await
+        self.store.commit_counted(work, project.id, 1, now).await?;
+        Ok(true)
     }
 
-    /// The project with this ref.
+    /// The project with this ref, a deleted one included.
     pub async fn by_ref(&self, project: &ProjectRef) -> Result<Option<Project>> {
         let row = fetch_now!(&self.store.backend, fetch_optional, Row, BY_REF, project.as_str())?;
         row.map(Project::try_from).transpose()
     }
 
-    /// The project with this id.
+    /// The project with this id, a deleted one included.
     pub async fn by_id(&self, project: ProjectId) -> Result<Option<Project>> {
         let row = fetch_now!(&self.store.backend, fetch_optional, Row, BY_ID, project.0)?;
         row.map(Project::try_from).transpose()
     }
 
-    /// Everything about the project with this ref.
-    pub async fn bundle(&self, project: &ProjectRef) -> Result<Option<Bundle>> {
-        let mut work = self.store.backend.begin_read().await?;
-        let row = fetch!(&mut work, fetch_optional, WholeRow, WHOLE, project.as_str())?;
-        let Some(row) = row else { return Ok(None) };
-        let project = Project::try_from(row.project)?;
-        let issuers = row.third_party.0.into_iter().map(ThirdParty::try_from).collect::<Result<_>>()?;
-        let config = configs::latest(&mut work, project.id).await?;
-        let bundle = Bundle {
-            config: config.ok_or_else(|| StoreError::fault("a project has no configuration"))?,
-            signing_keys: signing_keys::list(&mut work, project.id).await?,
-            api_keys: api_keys::list(&mut work, project.id).await?,
-            secrets: secrets::list(&mut work, project.id).await?,
-            third_party: issuers,
-            project,
-        };
-        work.commit().await?;
-        Ok(Some(bundle))
+    /// The refs of those of the projects that there are.
+    pub async fn refs(&self, projects: &[ProjectId]) -> Result<Vec<(ProjectId, ProjectRef)>> {
+        let ids = || Ids(projects.iter().map(|project| project.0).collect());
+        let rows = fetch_now!(&self.store.backend, fetch_all, (Uuid, String), REFS, ids())?;
+        rows.into_iter().map(|(id, text)| Ok((ProjectId(id), read_ref(&text)?))).collect()
     }
 
-    /// All projects, oldest first.
-    pub async fn list(&self) -> Result<Vec<Project>> {
-        let rows = fetch_now!(&self.store.backend, fetch_all, Row, LIST)?;
-        rows.into_iter().map(Project::try_from).collect()
+    /// The only project there is, where there is exactly one that is not deleted.
+    pub async fn only(&self) -> Result<Option<ProjectRef>> {
+        match fetch_now!(&self.store.backend, fetch_all, (String,), FEW)?.as_slice() {
+            [(only,)] => read_ref(only).map(Some),
+            _ => Ok(None),
+        }
     }
 
-    /// Up to `limit` projects in the order of their refs, after that one; from the first on without one.
-    pub async fn page(&self, after: Option<&ProjectRef>, limit: u32) -> Result<Vec<Project>> {
-        let after = after.map_or("", ProjectRef::as_str);
-        let rows = fetch_now!(&self.store.backend, fetch_all, Row, PAGE, after, i64::from(limit))?;
-        rows.into_iter().map(Project::try_from).collect()
-    }
-
-    /// Sets the status. False when the project is gone.
-    pub async fn set_status(&self, project: ProjectId, status: Status, now: Timestamp) -> Result<bool> {
-        let mut work = self.store.begin_change().await?;
-        let touched = execute!(&mut work, SET_STATUS, project.0, status.as_str(), At(now))?;
-        self.store.finish_change(work, touched, project, Change::Project, now).await
+    /// How many projects there are that are not deleted.
+    pub async fn total(&self) -> Result<u64> {
+        totals::read(&self.store.backend, totals::PROJECTS).await
     }
 
     /// Sets the name for people. False when the project is gone.
     pub async fn rename(&self, project: ProjectId, name: &str, now: Timestamp) -> Result<bool> {
-        let mut work = self.store.begin_change().await?;
-        let touched = execute!(&mut work, RENAME, project.0, name, At(now))?;
+        let mut work = self.store.begin_change(project).await?;
+        let touched = execute!(&mut work, RENAME, project.0, name, searched(name), At(now))?;
         self.store.finish_change(work, touched, project, Change::Project, now).await
     }
 
-    /// Removes the project with its configuration, keys and secrets. False when it was gone.
-    pub async fn delete(&self, project: ProjectId, now: Timestamp) -> Result<bool> {
-        let mut work = self.store.begin_change().await?;
-        let touched = execute!(&mut work, DELETE, project.0)?;
-        self.store.finish_change(work, touched, project, Change::Project, now).await
+    /// Sets what the project is granted. False when it is gone.
+    pub async fn set_quotas(&self, project: ProjectId, quotas: &Quotas, now: Timestamp) -> Result<bool> {
+        let mut work = self.store.begin_change(project).await?;
+        let touched = execute!(&mut work, SET_QUOTAS, project.0, Json(quotas), At(now))?;
+        self.store.finish_change(work, touched, project, Change::Config, now).await
     }
+
+    /// Accepts or refuses the old-style keys from now on. False when the project is gone.
+    pub async fn set_legacy_keys(&self, project: ProjectId, enabled: bool, now: Timestamp) -> Result<bool> {
+        let mut work = self.store.begin_change(project).await?;
+        let touched = execute!(&mut work, SET_LEGACY_KEYS, project.0, enabled, At(now))?;
+        self.store.finish_change(work, touched, project, Change::Config, now).await
+    }
+}
+
+pub(super) fn read_ref(text: &str) -> Result<ProjectRef> {
+    text.parse().map_err(|_| StoreError::fault("a project has a ref that is none"))
 }

@@ -3,12 +3,13 @@
 use domain::ids::ProjectId;
 use domain::secret::Secret;
 use domain::time::Timestamp;
+use serde::Deserialize;
 use serde_json::Value;
 use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Change, ControlStore};
+use super::{Change, ControlStore, key_marks};
 use crate::backend::Work;
 use crate::error::{Result, StoreError};
 use crate::sql::same;
@@ -16,15 +17,30 @@ use crate::values::At;
 
 macro_rules! columns {
     () => {
-        "k.id, k.algorithm, k.status, k.sealed, k.public_jwk, k.created_at, k.updated_at"
+        "k.id, k.algorithm, k.status, k.sealed, k.public_jwk, k.promote_at, k.created_at, k.updated_at"
     };
 }
+
+/// A key `k` as one JSON object, which reads as `Row`.
+macro_rules! object {
+    (postgres) => {
+        "json_build_object('id', k.id, 'algorithm', k.algorithm, 'status', k.status, 'sealed', k.sealed,
+             'public_jwk', k.public_jwk, 'promote_at', k.promote_at, 'created_at', k.created_at, 'updated_at', k.updated_at)"
+    };
+    (sqlite) => {
+        "json_object('id', lower(hex(k.id)), 'algorithm', k.algorithm, 'status', k.status, 'sealed', k.sealed,
+             'public_jwk', json(k.public_jwk), 'promote_at', k.promote_at, 'created_at', k.created_at,
+             'updated_at', k.updated_at)"
+    };
+}
+
+pub(super) use object;
 
 statements! {
     control INSERT = same(
         "insert into control.signing_keys
-             (project_id, id, algorithm, status, sealed, public_jwk, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)"
+             (project_id, id, algorithm, status, sealed, public_jwk, promote_at, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
     );
     control RETIRE_IN_USE = same(
         "update control.signing_keys as k set status = 'previously_used', updated_at = $2
@@ -35,21 +51,33 @@ statements! {
     ));
     control GET = same(concat!("select ", columns!(), " from control.signing_keys as k where k.project_id = $1 and k.id = $2"));
     control SET_STATUS = same(
-        "update control.signing_keys as k set status = $4, updated_at = $5
+        "update control.signing_keys as k set status = $4, promote_at = null, updated_at = $5
          where k.project_id = $1 and k.id = $2 and k.status = $3"
+    );
+    control SCHEDULE = same(
+        "update control.signing_keys as k set promote_at = $3, updated_at = $4
+         where k.project_id = $1 and k.id = $2 and k.status = 'standby'"
+    );
+    // Who is deleted comes back with the date that has passed.
+    control DUE = same(
+        "select k.project_id, k.id from control.signing_keys as k
+         where k.promote_at <= $1 and k.status = 'standby'
+             and exists (select 1 from control.projects as p where p.id = k.project_id and p.status <> 'deleting')
+         order by k.promote_at limit $2"
     );
     control DELETE = same(
         "delete from control.signing_keys as k where k.project_id = $1 and k.id = $2 and k.status = 'revoked'"
     );
 }
 
-#[derive(FromRow)]
-struct Row {
+#[derive(FromRow, Deserialize)]
+pub(super) struct Row {
     id: Uuid,
     algorithm: String,
     status: String,
     sealed: String,
     public_jwk: Option<Json<Value>>,
+    promote_at: Option<At>,
     created_at: At,
     updated_at: At,
 }
@@ -65,6 +93,7 @@ impl TryFrom<Row> for SigningKey {
                 .ok_or_else(|| StoreError::fault("a signing key is in an unknown state"))?,
             sealed: Secret::new(row.sealed),
             public_jwk: row.public_jwk.map(|jwk| jwk.0).filter(|jwk| !jwk.is_null()),
+            promote_at: row.promote_at.map(|at| at.0),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
         })
@@ -84,14 +113,11 @@ pub(super) async fn insert(work: &mut Work, project: ProjectId, key: &SigningKey
         key.status.as_str(),
         key.sealed.expose(),
         key.public_jwk.as_ref().map(Json),
+        key.promote_at.map(At),
         At(key.created_at),
         At(key.updated_at),
     )?;
     Ok(())
-}
-
-pub(super) async fn list(work: &mut Work, project: ProjectId) -> Result<Vec<SigningKey>> {
-    fetch!(work, fetch_all, Row, LIST, project.0)?.into_iter().map(SigningKey::try_from).collect()
 }
 
 impl KeyStatus {
@@ -139,6 +165,8 @@ pub struct SigningKey {
     pub sealed: Secret<String>,
     /// The public JWK; `None` for HS256.
     pub public_jwk: Option<Value>,
+    /// When a key on standby is to sign.
+    pub promote_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its state last changed.
@@ -152,10 +180,15 @@ pub struct SigningKeys<'s> {
 
 impl SigningKeys<'_> {
     /// Adds a key. One that is in use from the start makes the key in use until now previously used, in the same transaction.
-    pub async fn insert(&self, project: ProjectId, key: &SigningKey) -> Result<()> {
-        let mut work = self.store.begin_change().await?;
+    /// `marks` tell it from the keys of other projects: false when one is another's.
+    pub async fn insert(&self, project: ProjectId, key: &SigningKey, marks: &[String]) -> Result<bool> {
+        let mut work = self.store.begin_change(project).await?;
+        if !key_marks::claim(&mut work, project, marks).await? {
+            return Ok(false);
+        }
         insert(&mut work, project, key).await?;
-        self.store.commit_change(work, project, Change::Config, key.created_at).await
+        self.store.commit_change(work, project, Change::Config, key.created_at).await?;
+        Ok(true)
     }
 
     /// The project's keys, newest first.
@@ -180,7 +213,7 @@ impl SigningKeys<'_> {
         to: KeyStatus,
         now: Timestamp,
     ) -> Result<bool> {
-        let mut work = self.store.begin_change().await?;
+        let mut work = self.store.begin_change(project).await?;
         if to == KeyStatus::InUse && from != to {
             execute!(&mut work, RETIRE_IN_USE, project.0, At(now))?;
         }
@@ -188,9 +221,28 @@ impl SigningKeys<'_> {
         self.store.finish_change(work, touched, project, Change::Config, now).await
     }
 
+    /// Says when a key on standby is to sign, `None` = when somebody says so. False when it is gone or not on standby.
+    pub async fn schedule(
+        &self,
+        project: ProjectId,
+        id: Uuid,
+        promote_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let mut work = self.store.begin_change(project).await?;
+        let touched = execute!(&mut work, SCHEDULE, project.0, id, promote_at.map(At), At(now))?;
+        self.store.finish_change(work, touched, project, Change::Config, now).await
+    }
+
+    /// Up to `limit` keys on standby that are to sign by now, with their projects, those first that waited longest.
+    pub async fn due_promotions(&self, now: Timestamp, limit: u32) -> Result<Vec<(ProjectId, Uuid)>> {
+        let rows = fetch_now!(&self.store.backend, fetch_all, (Uuid, Uuid), DUE, At(now), i64::from(limit))?;
+        Ok(rows.into_iter().map(|(project, key)| (ProjectId(project), key)).collect())
+    }
+
     /// Removes a revoked key. False when it is gone or not revoked.
     pub async fn delete(&self, project: ProjectId, id: Uuid, now: Timestamp) -> Result<bool> {
-        let mut work = self.store.begin_change().await?;
+        let mut work = self.store.begin_change(project).await?;
         let touched = execute!(&mut work, DELETE, project.0, id)?;
         self.store.finish_change(work, touched, project, Change::Config, now).await
     }

@@ -28,27 +28,7 @@ macro_rules! object {
     };
 }
 
-/// All of a project `p` in one column, oldest first.
-macro_rules! third_party_of_project {
-    (postgres) => {
-        concat!(
-            "(select coalesce(json_agg(",
-            $crate::control::third_party::object!(postgres),
-            " order by t.inserted_at, t.id), '[]')
-              from control.third_party_auth as t where t.project_id = p.id) as third_party"
-        )
-    };
-    (sqlite) => {
-        concat!(
-            "(select json_group_array(",
-            $crate::control::third_party::object!(sqlite),
-            " order by t.inserted_at, t.id)
-              from control.third_party_auth as t where t.project_id = p.id) as third_party"
-        )
-    };
-}
-
-pub(super) use {object, third_party_of_project};
+pub(super) use object;
 
 statements! {
     control INSERT = same(
@@ -146,7 +126,7 @@ impl ThirdParties<'_> {
         issuer: &ThirdParty,
         judge: impl FnOnce(&[ThirdParty]) -> Result<(), E>,
     ) -> Result<Result<(), E>> {
-        let mut work = self.store.begin_change().await?;
+        let mut work = self.store.begin_change(project).await?;
         let rows = fetch!(&mut work, fetch_all, (Json<Object>,), LIST, project.0)?;
         if let Err(refusal) = judge(&read_all(rows)?) {
             return Ok(Err(refusal));
@@ -168,7 +148,7 @@ impl ThirdParties<'_> {
 
     /// Removes an issuer. False when it was gone.
     pub async fn delete(&self, project: ProjectId, id: Uuid, now: Timestamp) -> Result<bool> {
-        let mut work = self.store.begin_change().await?;
+        let mut work = self.store.begin_change(project).await?;
         let touched = execute!(&mut work, DELETE, project.0, id)?;
         self.store.finish_change(work, touched, project, Change::Config, now).await
     }

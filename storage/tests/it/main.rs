@@ -5,6 +5,10 @@
 mod fixture;
 
 #[cfg(test)]
+mod archive;
+#[cfg(test)]
+mod archive_rows;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod call_function;
@@ -22,6 +26,8 @@ mod end_sessions;
 mod factors;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod faults_own;
 #[cfg(test)]
 mod flow_states;
 #[cfg(test)]

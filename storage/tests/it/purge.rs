@@ -37,5 +37,7 @@ async fn a_project_ends_and_its_neighbour_stays(f: Fixture) {
     }
     assert_eq!(f.count("auth.audit_log_entries").await, 3);
     assert_eq!(ends.purge().await.unwrap(), 0);
+    assert!(ends.census().await.unwrap().iter().all(|(_, rows)| *rows == 0), "no table was forgotten");
+    assert!(stays.census().await.unwrap().iter().any(|(_, rows)| *rows > 0));
     assert_eq!(stays.purge().await.unwrap(), 8);
 }

@@ -1,5 +1,5 @@
 use domain::ids::UserId;
-use storage::{NewOneTimeToken, NewOutbox, ProjectSweep, Swept, TenantStore, TokenKind};
+use storage::{Earliest, NewOneTimeToken, NewOutbox, ProjectSweep, Swept, TenantStore, TokenKind};
 use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, t};
@@ -11,6 +11,8 @@ on_both! {
     other_projects_stay_whole
     a_little_goes_at_a_time
     sweepers_do_not_wait_for_each_other
+    the_oldest_of_each_kind_is_found
+    accounts_are_counted_as_far_as_it_matters
 }
 
 /// An account; anonymous ones have no address.
@@ -203,4 +205,35 @@ async fn sweepers_do_not_wait_for_each_other(f: Fixture) {
     }
     let gone: u64 = sweepers.join_all().await.into_iter().sum();
     assert_eq!((gone, f.count("auth.audit_log_entries").await), (40, 0));
+}
+
+async fn the_oldest_of_each_kind_is_found(f: Fixture) {
+    let (here, there) = (f.tenant(), f.tenant());
+    assert_eq!(here.earliest().await.unwrap(), Earliest::default());
+    plant(&f, &there).await;
+    assert_eq!(here.earliest().await.unwrap(), Earliest::default(), "those of another project are not looked at");
+    let user = plant(&f, &here).await;
+    let found = here.earliest().await.unwrap();
+    let nine = Some(t(9));
+    assert_eq!(
+        (found.one_time_tokens, found.unverified_factors, found.anonymous_users, found.sessions_begun),
+        (nine, nine, nine, nine)
+    );
+    assert_eq!((found.audit, found.dead_letters, found.revocations), (nine, nine, None));
+    here.sweep(ProjectSweep { sessions_begun: Some(t(20)), limit: 9, ..ProjectSweep::default() }).await.unwrap();
+    // They end when the database says so; the last of the two ends stays for ever.
+    let revocations = here.read_revocations(Some(0), 9).await.unwrap();
+    assert_eq!(here.earliest().await.unwrap().revocations, Some(revocations.rows[0].1.at));
+    f.open(&here, user, t(11)).await;
+    assert_eq!(here.earliest().await.unwrap().sessions_begun, Some(t(11)));
+}
+
+async fn accounts_are_counted_as_far_as_it_matters(f: Fixture) {
+    let (here, there) = (f.tenant(), f.tenant());
+    for hour in 1..=3 {
+        account(&f, &here, hour, false).await;
+    }
+    account(&f, &there, 1, true).await;
+    let counted = [here.count_users(10).await, here.count_users(2).await, there.count_users(10).await];
+    assert_eq!(counted.map(Result::unwrap), [3, 2, 1]);
 }

@@ -16,13 +16,16 @@ use crypto::seal::MasterKey;
 use domain::config::Defaults;
 use domain::entropy::Entropy;
 use domain::ids::ProjectRef;
+use domain::operator::Operator;
+use domain::quota::Quotas;
 use domain::request::Caller;
 use domain::time::{Clock, Timestamp};
 use flows::delivery::{Deliver, Delivery};
-use flows::management::{Management, ProjectUrls, Routes};
+use flows::management::{DEFAULT_GRACE, Management, Operators, ProjectUrls, Routes};
 use flows::{Databases, Services};
 use outbound::breaches::RecordingBreaches;
 use outbound::captcha::RecordingCaptcha;
+use outbound::dns::RecordingTxtRecords;
 use outbound::hooks::RecordingHooks;
 use outbound::sms::RecordingSms;
 use storage::{ControlStore, Database, OutboxRow, Placement};
@@ -108,6 +111,7 @@ impl Gateway {
             captcha: Arc::new(RecordingCaptcha::new()),
             breaches: Arc::new(RecordingBreaches::new()),
             providers: Arc::new(outbound::RecordingProviders::default()),
+            books: Arc::default(),
         });
         let source = Arc::new(FakeSource::new(database.clone()));
         let management = Management {
@@ -120,7 +124,14 @@ impl Gateway {
             urls: ProjectUrls { external: "http://localhost".to_owned() },
             databases: Databases::new(database),
             routes: Routes::default(),
+            operators: Operators::default(),
             providers: Arc::clone(&services.providers),
+            dns: Arc::new(RecordingTxtRecords::default()),
+            runtime: None,
+            granted: Quotas::default(),
+            delete_grace: DEFAULT_GRACE,
+            operator: Arc::new(Operator::gateway()),
+            address: None,
         };
         let parts = Parts {
             services: Arc::clone(&services),

@@ -9,7 +9,8 @@ use crypto::jwt::KeySet;
 use crypto::project_key::ProjectKey;
 use domain::config::{Explicit, Policy};
 use domain::ids::{InstanceId, ProjectId, ProjectRef};
-use domain::project::{Profile, Project, Status};
+use domain::project::{Placement, Profile, Project, Status};
+use domain::quota::Quotas;
 use domain::secret::Secret;
 use domain::time::Timestamp;
 use flows::{Tenant, TenantSource};
@@ -21,7 +22,7 @@ use super::defaults;
 
 /// A control store in memory.
 pub(crate) struct FakeSource {
-    projects: Mutex<HashMap<ProjectRef, (ProjectId, Status)>>,
+    projects: Mutex<HashMap<ProjectRef, Project>>,
     ids: AtomicU64,
     version: AtomicI64,
     loads: AtomicUsize,
@@ -51,13 +52,32 @@ impl FakeSource {
     /// Makes a project.
     pub(crate) fn create(&self, name: &str) -> ProjectId {
         let id = ProjectId(Uuid::from_u128(u128::from(self.ids.fetch_add(1, Ordering::SeqCst))));
-        self.projects.lock().unwrap().insert(super::project(name), (id, Status::Active));
+        let project = Project {
+            id,
+            project_ref: super::project(name),
+            instance: InstanceId(id.0),
+            name: name.to_owned(),
+            status: Status::Active,
+            profile: Profile::Compat,
+            placement: Placement::Gateway,
+            database_url: None,
+            quotas: Quotas::default(),
+            hold: None,
+            purge_at: None,
+            created_at: Timestamp::from_unix(0),
+        };
+        self.projects.lock().unwrap().insert(super::project(name), project);
         id
+    }
+
+    /// Changes a project.
+    pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut Project)) {
+        change(self.projects.lock().unwrap().get_mut(&super::project(name)).unwrap());
     }
 
     /// Changes a project's status.
     pub(crate) fn set_status(&self, name: &str, status: Status) {
-        self.projects.lock().unwrap().get_mut(&super::project(name)).unwrap().1 = status;
+        self.change(name, |project| project.status = status);
     }
 
     /// Ends a project.
@@ -102,19 +122,10 @@ impl FakeSource {
     }
 
     fn tenant(&self, project: &ProjectRef) -> Option<Tenant> {
-        let (id, status) = *self.projects.lock().unwrap().get(project)?;
-        let instance = InstanceId(id.0);
+        let found = self.projects.lock().unwrap().get(project)?.clone();
+        let instance = found.instance;
         Some(Tenant {
-            project: Project {
-                id,
-                project_ref: project.clone(),
-                instance,
-                name: project.to_string(),
-                status,
-                profile: Profile::Compat,
-                database_url: None,
-                created_at: Timestamp::from_unix(0),
-            },
+            project: found,
             base_url: format!("http://localhost/p/{project}/auth/v1"),
             policy: Policy::from_explicit(&Explicit::default(), &defaults()),
             keys: KeySet::new(Secret::new("a secret of thirty-two characters".to_owned()), Vec::new()),
@@ -146,6 +157,6 @@ impl TenantSource for FakeSource {
 
     async fn project_ref(&self, project: ProjectId) -> flows::Result<Option<ProjectRef>> {
         let projects = self.projects.lock().unwrap();
-        Ok(projects.iter().find(|(_, (id, _))| *id == project).map(|(project, _)| project.clone()))
+        Ok(projects.values().find(|found| found.id == project).map(|found| found.project_ref.clone()))
     }
 }

@@ -9,13 +9,16 @@ use async_trait::async_trait;
 use cluster::Cluster;
 use crypto::seal::MasterKey;
 use domain::entropy::Entropy;
+use domain::operator::Operator;
+use domain::quota::Quotas;
 use domain::request::Caller;
 use domain::time::Clock;
 use flows::delivery::{Deliver, Delivery};
-use flows::management::{Management, ProjectUrls, Routes};
+use flows::management::{DEFAULT_GRACE, Management, Operators, ProjectUrls, Routes};
 use flows::{ControlSource, Databases, Services};
 use outbound::breaches::RecordingBreaches;
 use outbound::captcha::RecordingCaptcha;
+use outbound::dns::RecordingTxtRecords;
 use outbound::hooks::RecordingHooks;
 use outbound::sms::RecordingSms;
 use storage::{ControlStore, Database, OutboxRow, Placement};
@@ -64,6 +67,7 @@ impl Whole {
             captcha: Arc::new(RecordingCaptcha::new()),
             breaches: Arc::new(RecordingBreaches::new()),
             providers: Arc::new(outbound::RecordingProviders::default()),
+            books: Arc::default(),
         });
         let (databases, urls) = (Databases::new(database), ProjectUrls { external: "http://localhost".to_owned() });
         let source = ControlSource {
@@ -83,7 +87,14 @@ impl Whole {
             urls,
             databases,
             routes: Routes::default(),
+            operators: Operators::default(),
             providers: Arc::clone(&services.providers),
+            dns: Arc::new(RecordingTxtRecords::default()),
+            runtime: None,
+            granted: Quotas::default(),
+            delete_grace: DEFAULT_GRACE,
+            operator: Arc::new(Operator::gateway()),
+            address: None,
         };
         let (deliver, delivered) = mpsc::unbounded_channel();
         let parts = Parts { services, source: Arc::new(source), deliver: Arc::new(IntoChannel(deliver)), management };

@@ -1,44 +1,56 @@
 use domain::ids::{InstanceId, ProjectId, ProjectRef};
-use domain::project::{Profile, Project, Status};
+use domain::project::{Placement, Profile, Project, Status};
+use domain::quota::Quotas;
 use domain::secret::Secret;
 use domain::third_party::Source;
 use serde_json::{Value, json};
-use storage::control::{ApiKey, Bundle, Change, ConfigVersion, KeyStatus, SigningKey};
+use storage::control::{ApiKey, Bundle, Change, ConfigVersion, KeyStatus, ListProjects, SigningKey};
 use storage::{ControlStore, StoreError};
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
 use crate::fixture::{Fixture, object, t};
 use crate::third_party::issuer;
+
+mod gateways;
+mod holds;
+mod keys;
+mod life;
+mod lists;
+mod marks;
+mod operators;
+mod sweeps;
+mod upgrade;
 
 on_both! {
     a_project_is_made_whole
     a_taken_ref_or_instance_is_a_conflict
     a_project_is_renamed_paused_and_removed
+    what_an_operator_grants_is_read_back
+    a_project_with_rows_of_its_own_is_read_back
     of_many_writers_of_a_version_one_wins
-    one_signing_key_is_in_use
-    api_keys_come_and_go
+    old_versions_go
     secrets_and_settings_are_replaced
     every_change_is_numbered_in_commit_order
 }
 
-fn secret(text: &str) -> Secret<String> {
+pub(crate) fn secret(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
 }
 
-fn signing_key(f: &Fixture, status: KeyStatus, hour: i64) -> SigningKey {
+pub(crate) fn signing_key(f: &Fixture, status: KeyStatus, hour: i64) -> SigningKey {
     SigningKey {
         id: f.id(),
         algorithm: "ES256".to_owned(),
         status,
         sealed: secret("sealed key"),
         public_jwk: Some(json!({ "kty": "EC" })),
+        promote_at: None,
         created_at: t(hour),
         updated_at: t(hour),
     }
 }
 
-fn api_key(f: &Fixture, kind: &str, name: &str) -> ApiKey {
+pub(crate) fn api_key(f: &Fixture, kind: &str, name: &str) -> ApiKey {
     ApiKey {
         id: f.id(),
         name: name.to_owned(),
@@ -47,6 +59,9 @@ fn api_key(f: &Fixture, kind: &str, name: &str) -> ApiKey {
         prefix: "sb_".to_owned(),
         sealed: secret("sealed api key"),
         description: None,
+        secret_jwt_template: None,
+        last_used_at: None,
+        expires_at: None,
         created_at: t(1),
         updated_at: t(1),
     }
@@ -60,7 +75,11 @@ pub(crate) fn bundle(f: &Fixture, name: &str) -> Bundle {
         name: "A project".to_owned(),
         status: Status::Active,
         profile: Profile::Compat,
+        placement: Placement::Gateway,
         database_url: None,
+        quotas: Quotas::default(),
+        hold: None,
+        purge_at: None,
         created_at: t(1),
     };
     Bundle {
@@ -69,17 +88,21 @@ pub(crate) fn bundle(f: &Fixture, name: &str) -> Bundle {
             version: 1,
             values: object(json!({ "site_url": "https://a", "n": 1 })),
             created_at: t(1),
+            changed_by: Some("an operator".to_owned()),
+            note: None,
         },
         signing_keys: vec![signing_key(f, KeyStatus::InUse, 1)],
         api_keys: vec![api_key(f, "publishable", "default"), api_key(f, "secret", "default")],
         secrets: vec![("jwt_secret".to_owned(), secret("a")), ("project_key".to_owned(), secret("b"))],
         third_party: vec![issuer(f, Source::OidcIssuer("https://issuer.example.com".to_owned()), 1)],
+        legacy_keys_enabled: true,
+        domain: None,
     }
 }
 
 pub(crate) async fn made(f: &Fixture, control: &ControlStore, name: &str) -> ProjectId {
     let bundle = bundle(f, name);
-    control.projects().create(&bundle, t(1)).await.unwrap();
+    assert!(control.projects().create(&bundle, &[], t(1)).await.unwrap());
     bundle.project.id
 }
 
@@ -90,8 +113,10 @@ pub(crate) fn named(text: &str) -> ProjectRef {
 async fn a_project_is_made_whole(f: Fixture) {
     let control = f.control().await;
     let new = bundle(&f, "first");
-    control.projects().create(&new, t(1)).await.unwrap();
+    assert!(control.projects().create(&new, &[], t(1)).await.unwrap());
+    let before = control.statements();
     let read = control.projects().bundle(&named("first")).await.unwrap().unwrap();
+    assert_eq!(control.statements() - before, 1, "everything in one round trip");
     assert_eq!((read.project.id, read.project.instance), (new.project.id, new.project.instance));
     assert_eq!((read.project.status, read.project.profile), (Status::Active, Profile::Compat));
     assert_eq!((read.project.name.as_str(), read.project.created_at), ("A project", t(1)));
@@ -107,6 +132,8 @@ async fn a_project_is_made_whole(f: Fixture) {
     let secrets: Vec<_> = read.secrets.iter().map(|(name, sealed)| (name.as_str(), sealed.expose().as_str())).collect();
     assert_eq!(secrets, [("jwt_secret", "a"), ("project_key", "b")]);
     assert_eq!(read.third_party, new.third_party);
+    assert_eq!((read.legacy_keys_enabled, read.domain), (true, None));
+    assert_eq!((read.project.placement, read.project.hold, read.project.purge_at), (Placement::Gateway, None, None));
 
     assert!(control.projects().bundle(&named("second")).await.unwrap().is_none());
     assert!(control.projects().by_ref(&named("second")).await.unwrap().is_none());
@@ -115,20 +142,56 @@ async fn a_project_is_made_whole(f: Fixture) {
     assert!(control.projects().by_id(ProjectId(f.id())).await.unwrap().is_none());
 }
 
+/// The refs of all projects that are not deleted.
+pub(crate) async fn refs(control: &ControlStore) -> Vec<String> {
+    let projects = control.projects().list(&ListProjects::default()).await.unwrap();
+    projects.into_iter().map(|project| project.project_ref.to_string()).collect()
+}
+
 async fn a_taken_ref_or_instance_is_a_conflict(f: Fixture) {
     let control = f.control().await;
     let first = bundle(&f, "first");
-    control.projects().create(&first, t(1)).await.unwrap();
+    assert!(control.projects().create(&first, &[], t(1)).await.unwrap());
     let same_ref = bundle(&f, "first");
-    assert!(matches!(control.projects().create(&same_ref, t(1)).await, Err(StoreError::Conflict)));
+    assert!(matches!(control.projects().create(&same_ref, &[], t(1)).await, Err(StoreError::Conflict)));
     let mut same_rows = bundle(&f, "second");
     same_rows.project.instance = first.project.instance;
-    assert!(matches!(control.projects().create(&same_rows, t(1)).await, Err(StoreError::Conflict)));
-    assert_eq!(control.projects().list().await.unwrap().len(), 1);
-    same_rows.project.database_url = Some(secret("sealed url"));
-    control.projects().create(&same_rows, t(1)).await.unwrap();
+    assert!(matches!(control.projects().create(&same_rows, &[], t(1)).await, Err(StoreError::Conflict)));
+    assert_eq!(refs(&control).await, ["first"]);
+    assert_eq!(control.projects().total().await.unwrap(), 1);
+    same_rows.project.placement = Placement::Sqlite;
+    assert!(control.projects().create(&same_rows, &[], t(1)).await.unwrap());
     let own = control.projects().by_ref(&named("second")).await.unwrap().unwrap();
-    assert_eq!(own.database_url, Some(secret("sealed url")));
+    assert_eq!((own.placement, own.instance), (Placement::Sqlite, first.project.instance));
+}
+
+async fn a_project_with_rows_of_its_own_is_read_back(f: Fixture) {
+    let control = f.control().await;
+    let mut new = bundle(&f, "first");
+    new.project.placement = Placement::Postgres;
+    new.secrets.push(("database_url".to_owned(), secret("sealed url")));
+    new.project.status = Status::Paused;
+    new.legacy_keys_enabled = false;
+    assert!(control.projects().create(&new, &[], t(1)).await.unwrap());
+    let read = control.projects().bundle(&named("first")).await.unwrap().unwrap();
+    assert_eq!((read.project.placement, read.project.status), (Placement::Postgres, Status::Paused));
+    assert!(!read.legacy_keys_enabled);
+    assert!(read.secrets.contains(&("database_url".to_owned(), secret("sealed url"))));
+}
+
+async fn what_an_operator_grants_is_read_back(f: Fixture) {
+    let control = f.control().await;
+    let id = made(&f, &control, "first").await;
+    let other = made(&f, &control, "second").await;
+    let quotas = Quotas { users: Some(10), mails_per_hour: Some(3), ..Quotas::default() };
+    assert!(control.projects().set_quotas(id, &quotas, t(2)).await.unwrap());
+    assert!(!control.projects().set_quotas(ProjectId(f.id()), &quotas, t(2)).await.unwrap());
+    assert_eq!(control.projects().by_id(id).await.unwrap().unwrap().quotas, quotas);
+    assert_eq!(control.projects().bundle(&named("first")).await.unwrap().unwrap().project.quotas, quotas);
+    assert_eq!(control.projects().by_id(other).await.unwrap().unwrap().quotas, Quotas::default());
+    assert!(control.projects().set_legacy_keys(id, false, t(3)).await.unwrap());
+    assert!(!control.projects().bundle(&named("first")).await.unwrap().unwrap().legacy_keys_enabled);
+    assert!(control.projects().bundle(&named("second")).await.unwrap().unwrap().legacy_keys_enabled);
 }
 
 async fn a_project_is_renamed_paused_and_removed(f: Fixture) {
@@ -140,11 +203,13 @@ async fn a_project_is_renamed_paused_and_removed(f: Fixture) {
     let project = control.projects().by_id(id).await.unwrap().unwrap();
     assert_eq!((project.name.as_str(), project.status), ("New name", Status::Paused));
     assert_eq!(control.projects().by_id(other).await.unwrap().unwrap().status, Status::Active);
-    assert!(control.projects().delete(id, t(3)).await.unwrap());
-    assert!(!control.projects().delete(id, t(3)).await.unwrap());
+    assert_eq!(control.projects().total().await.unwrap(), 2);
+    assert!(control.projects().remove(id, t(3)).await.unwrap());
+    assert!(!control.projects().remove(id, t(3)).await.unwrap());
+    assert_eq!(control.projects().total().await.unwrap(), 1);
     assert!(!control.projects().rename(id, "x", t(3)).await.unwrap());
     assert!(!control.projects().set_status(id, Status::Active, t(3)).await.unwrap());
-    assert_eq!(control.projects().list().await.unwrap().len(), 1);
+    assert_eq!(refs(&control).await, ["second"]);
     assert!(control.secrets().list(id).await.unwrap().is_empty());
     assert!(control.api_keys().list(id).await.unwrap().is_empty());
     assert!(control.configs().latest(id).await.unwrap().is_none());
@@ -159,7 +224,7 @@ async fn of_many_writers_of_a_version_one_wins(f: Fixture) {
     for n in 0..16 {
         let control = control.clone();
         racing.spawn(async move {
-            match control.configs().append(id, 1, &object(json!({ "writer": n })), t(2)).await {
+            match control.configs().append(id, 1, &object(json!({ "writer": n })), None, None, t(2)).await {
                 Ok(version) => Some(version),
                 Err(StoreError::Conflict) => None,
                 Err(other) => panic!("{other:?}"),
@@ -169,75 +234,39 @@ async fn of_many_writers_of_a_version_one_wins(f: Fixture) {
     let winners: Vec<_> = racing.join_all().await.into_iter().flatten().collect();
     assert_eq!(winners, [2]);
     for wrong in [0, 1, 3] {
-        let late = control.configs().append(id, wrong, &object(json!({})), t(3)).await;
+        let late = control.configs().append(id, wrong, &object(json!({})), None, None, t(3)).await;
         assert!(matches!(late, Err(StoreError::Conflict)), "{wrong}");
     }
-    assert_eq!(control.configs().append(id, 2, &object(json!({ "x": null })), t(4)).await.unwrap(), 3);
+    let (by, note) = (Some("me"), Some("a try"));
+    assert_eq!(control.configs().append(id, 2, &object(json!({ "x": null })), by, note, t(4)).await.unwrap(), 3);
     let latest = control.configs().latest(id).await.unwrap().unwrap();
     assert_eq!((latest.version, latest.values.get("x"), latest.created_at), (3, Some(&Value::Null), t(4)));
-    let history = control.configs().history(id, 2).await.unwrap();
-    assert_eq!(history.iter().map(|config| config.version).collect::<Vec<_>>(), [3, 2]);
+    assert_eq!((latest.changed_by.as_deref(), latest.note.as_deref()), (by, note));
+    let versions = |configs: Vec<ConfigVersion>| configs.iter().map(|config| config.version).collect::<Vec<_>>();
+    assert_eq!(versions(control.configs().history(id, None, 2).await.unwrap()), [3, 2]);
+    assert_eq!(versions(control.configs().history(id, Some(2), 2).await.unwrap()), [1]);
     assert_eq!(control.configs().version(id, 1).await.unwrap().unwrap().values, bundle(&f, "any").config.values);
     assert!(control.configs().version(id, 9).await.unwrap().is_none());
 }
 
-async fn one_signing_key_is_in_use(f: Fixture) {
-    let control = f.control().await;
-    let id = made(&f, &control, "first").await;
-    let keys = control.signing_keys();
-    let first = keys.list(id).await.unwrap().remove(0).id;
-    let next = signing_key(&f, KeyStatus::Standby, 2);
-    keys.insert(id, &next).await.unwrap();
-    assert!(keys.set_status(id, next.id, KeyStatus::Standby, KeyStatus::InUse, t(3)).await.unwrap());
-    let states = |keys: Vec<SigningKey>| keys.into_iter().map(|key| (key.id, key.status)).collect::<Vec<_>>();
-    let rotated = [(next.id, KeyStatus::InUse), (first, KeyStatus::PreviouslyUsed)];
-    assert_eq!(states(keys.list(id).await.unwrap()), rotated);
-    assert_eq!(keys.get(id, first).await.unwrap().unwrap().updated_at, t(3));
-
-    // A move from a state the key is not in changes nothing, not even the key in use.
-    assert!(!keys.set_status(id, first, KeyStatus::Standby, KeyStatus::InUse, t(4)).await.unwrap());
-    assert!(!keys.set_status(id, f.id(), KeyStatus::Standby, KeyStatus::InUse, t(4)).await.unwrap());
-    assert_eq!(states(keys.list(id).await.unwrap()), rotated);
-
-    assert!(!keys.delete(id, first, t(5)).await.unwrap());
-    assert!(keys.set_status(id, first, KeyStatus::PreviouslyUsed, KeyStatus::Revoked, t(5)).await.unwrap());
-    assert!(keys.delete(id, first, t(6)).await.unwrap());
-    let third = signing_key(&f, KeyStatus::InUse, 7);
-    keys.insert(id, &third).await.unwrap();
-    assert_eq!(keys.get(id, next.id).await.unwrap().unwrap().status, KeyStatus::PreviouslyUsed);
-    let other = made(&f, &control, "second").await;
-    assert!(keys.get(other, third.id).await.unwrap().is_none());
-    assert!(!keys.set_status(other, third.id, KeyStatus::InUse, KeyStatus::Standby, t(8)).await.unwrap());
-}
-
-async fn api_keys_come_and_go(f: Fixture) {
+async fn old_versions_go(f: Fixture) {
     let control = f.control().await;
     let id = made(&f, &control, "first").await;
     let other = made(&f, &control, "second").await;
-    let keys = control.api_keys();
-    let key = api_key(&f, "secret", "backend");
-    keys.insert(id, &key).await.unwrap();
-    assert!(matches!(keys.insert(id, &api_key(&f, "secret", "backend")).await, Err(StoreError::Conflict)));
-    keys.insert(id, &api_key(&f, "publishable", "backend")).await.unwrap();
-    assert_eq!(keys.project_of(&key.hash).await.unwrap(), Some(id));
-    assert_eq!(keys.project_of("unknown").await.unwrap(), None);
-    assert!(keys.update(id, key.id, "renamed", Some("for jobs"), t(2)).await.unwrap());
-    assert!(!keys.update(other, key.id, "stolen", None, t(2)).await.unwrap());
-    let read = keys.get(id, key.id).await.unwrap().unwrap();
-    assert_eq!((read.name.as_str(), read.description.as_deref(), read.updated_at), ("renamed", Some("for jobs"), t(2)));
-    assert_eq!((read.sealed.expose().as_str(), read.prefix.as_str()), ("sealed api key", "sb_"));
-    assert!(keys.get(other, key.id).await.unwrap().is_none());
-    assert!(!keys.delete(other, key.id, t(3)).await.unwrap());
-    assert!(keys.delete(id, key.id, t(3)).await.unwrap());
-    assert!(!keys.delete(id, Uuid::nil(), t(3)).await.unwrap());
-    assert_eq!(keys.project_of(&key.hash).await.unwrap(), None);
-    assert_eq!(keys.list(id).await.unwrap().len(), 3);
+    for version in 1..=202 {
+        control.configs().append(id, version, &object(json!({ "n": version })), None, None, t(2)).await.unwrap();
+    }
+    let kept = control.configs().history(id, None, 1000).await.unwrap();
+    assert_eq!((kept.len(), kept[0].version, kept[199].version), (200, 203, 4));
+    assert!(control.configs().version(id, 3).await.unwrap().is_none());
+    assert_eq!(control.projects().bundle(&named("first")).await.unwrap().unwrap().config.version, 203);
+    assert_eq!(control.configs().latest(other).await.unwrap().unwrap().version, 1);
 }
 
 async fn secrets_and_settings_are_replaced(f: Fixture) {
     let control = f.control().await;
     let id = made(&f, &control, "first").await;
-    control.secrets().put(id, "jwt_secret", &secret("newer"), t(2)).await.unwrap();
+    assert!(control.secrets().put(id, "jwt_secret", &secret("newer"), &[], t(2)).await.unwrap());
     let secrets = control.secrets().list(id).await.unwrap();
     assert_eq!(secrets[0], ("jwt_secret".to_owned(), secret("newer")));
     assert_eq!(secrets.len(), 2);
@@ -258,10 +287,10 @@ async fn every_change_is_numbered_in_commit_order(f: Fixture) {
     assert_eq!(control.events().latest().await.unwrap(), 0);
     let id = made(&f, &control, "first").await;
     let start = control.events().latest().await.unwrap();
-    control.configs().append(id, 1, &object(json!({})), t(2)).await.unwrap();
+    control.configs().append(id, 1, &object(json!({})), None, None, t(2)).await.unwrap();
     control.projects().rename(id, "Name", t(3)).await.unwrap();
     control.projects().rename(ProjectId(f.id()), "Nobody", t(3)).await.unwrap();
-    assert!(control.configs().append(id, 1, &object(json!({})), t(3)).await.is_err());
+    assert!(control.configs().append(id, 1, &object(json!({})), None, None, t(3)).await.is_err());
     let events = control.events().after(start, 10).await.unwrap();
     let changes: Vec<_> = events.iter().map(|event| (event.project, event.change, event.created_at)).collect();
     assert_eq!(changes, [(id, Change::Config, t(2)), (id, Change::Project, t(3))]);
