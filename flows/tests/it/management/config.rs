@@ -91,7 +91,7 @@ async fn at_once(app: TestApp) {
     });
     futures::future::join_all(changes).await;
     let config = app.management.config(&project).await.unwrap();
-    assert!(fields.iter().all(|field| config[*field] == Value::from(77)), "{config:?}");
+    assert!(fields.iter().all(|field| config[*field] == 77), "{config:?}");
     assert_eq!(app.management.config_history(&project, None, None).await.unwrap().len(), 1 + fields.len());
 }
 

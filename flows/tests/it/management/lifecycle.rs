@@ -22,7 +22,7 @@ async fn restored(app: TestApp) {
     assert!(manage.project_or_deleted(&project.project_ref).await.is_ok());
     assert!(matches!(manage.delete_project(&project.project_ref, None).await, Err(Error::NotFound)), "once is enough");
     let again = CreateProject { project_ref: Some("one".to_owned()), ..CreateProject::default() };
-    let Err(Error::Conflict(text)) = manage.create_project(again).await else { panic!("its ref is taken") };
+    let text = manage.create_project(again).await.expect_err("its ref is taken").to_string();
     assert!(text.contains("restore it") && text.contains("grace of 0"), "{text}");
 
     manage.restore_project(&project.project_ref).await.unwrap();

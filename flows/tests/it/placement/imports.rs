@@ -23,17 +23,15 @@ async fn prepared(to: TestDatabase) -> (TestApp, TestProject, Vec<String>, TestA
 }
 
 fn invalid(outcome: Result<ImportView, Error>) -> String {
-    match outcome {
-        Err(Error::Invalid(why)) => why,
-        other => panic!("{other:?}"),
-    }
+    let refused = outcome.expect_err("it is refused");
+    assert!(matches!(refused, Error::Invalid(_)), "{refused:?}");
+    refused.to_string()
 }
 
 fn conflict(outcome: Result<ImportView, Error>) -> String {
-    match outcome {
-        Err(Error::Conflict(why)) => why,
-        other => panic!("{other:?}"),
-    }
+    let refused = outcome.expect_err("it is refused");
+    assert!(matches!(refused, Error::Conflict(_)), "{refused:?}");
+    refused.to_string()
 }
 
 async fn users(app: &TestApp, project: &TestProject) -> u64 {
@@ -74,10 +72,9 @@ async fn nothing_is_served_before_the_end() {
 }
 
 fn conflict_of<T: std::fmt::Debug>(outcome: Result<T, Error>) -> String {
-    match outcome {
-        Err(Error::Conflict(why)) => why,
-        other => panic!("{other:?}"),
-    }
+    let refused = outcome.expect_err("it is refused");
+    assert!(matches!(refused, Error::Conflict(_)), "{refused:?}");
+    refused.to_string()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
