@@ -16,6 +16,9 @@ const LOG_KEPT: i64 = 400 * DAY;
 /// Age at which the changes that gateways follow are forgotten, and gateways that never come back, in seconds.
 const DAY: i64 = 24 * 3600;
 
+/// How much longer than for a move that is under way it is waited until copies are looked after that could not be removed, in seconds.
+const COPIES_AGAIN: i64 = 240;
+
 /// Rows that have expired and go at a time.
 const AT_A_TIME: u32 = 1000;
 
@@ -40,8 +43,10 @@ pub(crate) trait Control: Send + Sync {
     async fn claim_purges(&self, now: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Project>, StoreError>;
     /// Standby keys that are to be in use.
     async fn due_promotions(&self, now: Timestamp, limit: u32) -> Result<Vec<(ProjectId, Uuid)>, StoreError>;
-    /// Moves that nobody has brought forward since then.
+    /// Moves that nobody has brought forward since then, and some that were given up and have left copies.
     async fn stale_moves(&self, before: Timestamp, limit: u32) -> Result<Vec<ProjectId>, StoreError>;
+    /// Places at which moves have left rows that are to go.
+    async fn due_leftovers(&self, now: Timestamp, limit: u32) -> Result<Vec<Uuid>, StoreError>;
     /// Notes when API keys were used last.
     async fn keys_used(&self, used: &[(String, Timestamp)]) -> Result<(), StoreError>;
     /// Forgets what nobody needs any more of the gateway's own books.
@@ -92,7 +97,13 @@ impl Control for ControlStore {
     }
 
     async fn stale_moves(&self, before: Timestamp, limit: u32) -> Result<Vec<ProjectId>, StoreError> {
-        Ok(self.moves().stale(before, limit).await?.into_iter().map(|stale| stale.project).collect())
+        let stale = self.moves().stale(before, limit).await?;
+        let copies = self.moves().copies(before.plus_seconds(-COPIES_AGAIN), limit).await?;
+        Ok(stale.into_iter().chain(copies).map(|found| found.project).collect())
+    }
+
+    async fn due_leftovers(&self, now: Timestamp, limit: u32) -> Result<Vec<Uuid>, StoreError> {
+        Ok(self.leftovers().due(now, limit).await?.into_iter().map(|left| left.id).collect())
     }
 
     async fn keys_used(&self, used: &[(String, Timestamp)]) -> Result<(), StoreError> {
@@ -117,6 +128,8 @@ pub(crate) trait Chores: Send + Sync {
     async fn promote(&self, project: ProjectId, key: Uuid) -> Result<(), flows::management::Error>;
     /// Goes on with a move that nobody brings forward.
     async fn resume_move(&self, project: ProjectId) -> Result<(), flows::management::Error>;
+    /// Removes what a move has left somewhere.
+    async fn clear_leftover(&self, id: Uuid) -> Result<(), flows::management::Error>;
     /// Forgets whose operator tokens are, and which project a host or an API key leads to.
     fn forget_answers(&self);
 }
@@ -133,6 +146,10 @@ impl Chores for Management {
 
     async fn resume_move(&self, project: ProjectId) -> Result<(), flows::management::Error> {
         Self::resume_move(self, project).await.map(|_| ())
+    }
+
+    async fn clear_leftover(&self, id: Uuid) -> Result<(), flows::management::Error> {
+        Self::clear_leftover(self, id).await
     }
 
     fn forget_answers(&self) {

@@ -1,5 +1,6 @@
 //! Projects whose rows may expire, put down for the janitor in batches.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,14 +26,14 @@ const SOON: i64 = 24 * 3600;
 /// The same where mail may wait in a database that nobody looks into unless a project there is in use.
 const SOON_IN_OWN: i64 = 15 * 60;
 
-/// Projects that are to be put down.
+/// Projects that are to be put down, each once, with whether it has a database of its own.
 #[derive(Default)]
 pub(crate) struct Due {
-    projects: Mutex<Vec<(ProjectId, bool)>>,
+    projects: Mutex<HashMap<ProjectId, bool>>,
 }
 
 impl Due {
-    fn take(&self) -> Vec<(ProjectId, bool)> {
+    fn take(&self) -> HashMap<ProjectId, bool> {
         std::mem::take(&mut *self.projects.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -79,6 +80,7 @@ impl Shared {
         for portion in used.chunks(AT_A_TIME) {
             if let Err(error) = self.control.keys_used(portion).await {
                 tracing::debug!(%error, "uses of API keys not noted");
+                portion.iter().for_each(|(hash, at)| self.services.books.key_used(hash, *at));
             }
         }
     }

@@ -39,13 +39,22 @@ pub(crate) struct Follower {
     under_way: BTreeMap<i64, usize>,
     tasks: JoinSet<i64>,
     beaten: Option<(i64, Instant)>,
+    returning: Option<Return>,
+}
+
+/// The way back of a gateway whose contact was lost.
+struct Return {
+    /// When the last sign of life was begun: since the first one this gateway is waited for again.
+    beaten: Instant,
+    /// The change that has to have arrived.
+    number: i64,
 }
 
 impl Follower {
     /// A follower that speaks for `gateway`.
     pub(crate) fn new(shared: Arc<Shared>, listener: Address<Heard>, gateway: Gateway) -> Self {
         let (under_way, tasks) = (BTreeMap::new(), JoinSet::new());
-        Self { shared, listener, gateway, read: None, under_way, tasks, beaten: None }
+        Self { shared, listener, gateway, read: None, under_way, tasks, beaten: None, returning: None }
     }
 
     /// Follows for as long as it is let.
@@ -67,6 +76,12 @@ impl Follower {
     }
 
     async fn look(&mut self) {
+        if self.shared.contact.is_lost()
+            && let Err(error) = self.come_back().await
+        {
+            tracing::debug!(%error, "the control store is not reached");
+            return;
+        }
         let looked = match self.read {
             Some(number) => self.read_on(number).await,
             None => self.begin().await,
@@ -74,6 +89,24 @@ impl Follower {
         if let Err(error) = looked {
             tracing::debug!(%error, "list of changes not read");
         }
+    }
+
+    /// After the contact was lost projects may have changed without anybody having waited. First this gateway says that it lives, so that
+    /// it is waited for again; then everything is read again, and only when that has arrived it serves.
+    async fn come_back(&mut self) -> Result<(), StoreError> {
+        if self.returning.as_ref().is_some_and(|way| way.beaten.elapsed() < self.shared.contact.lasts()) {
+            return Ok(());
+        }
+        self.returning = None;
+        let began = Instant::now();
+        self.gateway.seq = self.reached().unwrap_or(self.gateway.seq);
+        self.gateway.seen_at = self.shared.services.clock.now();
+        self.shared.control.beat(&self.gateway).await?;
+        self.beaten = Some((self.gateway.seq, began));
+        self.begin().await?;
+        self.returning = self.read.map(|number| Return { beaten: began, number });
+        tracing::warn!("the control store is reached again; everything is read again before anybody is served");
+        Ok(())
     }
 
     /// Begins at the newest change. Whatever is in memory may be older.
@@ -142,13 +175,25 @@ impl Follower {
 
     async fn beat(&mut self) {
         let Some(reached) = self.reached() else { return };
-        if self.beaten.is_some_and(|(last, at)| last == reached && at.elapsed() < BEAT) {
+        if let Some(way) = self.returning.take_if(|way| reached >= way.number) {
+            self.shared.contact.restore(way.beaten);
+        }
+        let often = BEAT.min(self.shared.contact.lasts() / 3);
+        if self.beaten.is_some_and(|(last, at)| last == reached && at.elapsed() < often) {
             return;
         }
+        let began = Instant::now();
         self.gateway.seq = reached;
         self.gateway.seen_at = self.shared.services.clock.now();
         match self.shared.control.beat(&self.gateway).await {
-            Ok(()) => self.beaten = Some((reached, Instant::now())),
+            Ok(()) => {
+                self.beaten = Some((reached, Instant::now()));
+                match &mut self.returning {
+                    None => self.shared.contact.keep(began),
+                    Some(way) if way.beaten.elapsed() < self.shared.contact.lasts() => way.beaten = began,
+                    Some(_) => {}
+                }
+            }
             Err(error) => tracing::debug!(%error, "the gateway's progress is not noted"),
         }
     }

@@ -189,7 +189,10 @@ impl RuntimeHandle {
     /// Whether `entry` serves; what only needs the snapshot (`shown`) it does while it is held, too. False: it was read again, look again.
     async fn serves(&self, entry: &TenantEntry, shown: bool, deadline: Instant) -> Result<bool, AskError> {
         match entry.standing(self.shared.services.clock.now()) {
-            Standing::Serves => Ok(true),
+            Standing::Serves if shown || !self.shared.contact.is_lost() => Ok(true),
+            Standing::Serves => {
+                Err(AskError::away(RETRY_SOON, "this gateway has not reached the control store for too long"))
+            }
             Standing::Refuses(Refusal::ProjectHeld) if shown => Ok(true),
             Standing::Refuses(refusal) => Err(AskError::Refused(refusal)),
             Standing::Gone => Err(AskError::UnknownProject),

@@ -19,6 +19,7 @@
 
 mod challenge;
 mod changes;
+mod contact;
 mod control;
 mod directory;
 mod due;

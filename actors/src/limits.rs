@@ -62,6 +62,9 @@ pub struct Limits {
     pub outbox_sweep: Duration,
     /// How often the control store is asked for changes, and other gateways can see how far this one has followed them.
     pub changes_poll: Duration,
+    /// How long a gateway serves what could write that has not reached the control store: well less than those who change where rows are
+    /// wait for it ([`flows::GATEWAY_ALIVE`]), since what was let in before has to end meanwhile.
+    pub contact: Duration,
     /// How often who waits for sessions to end looks for himself, in case the bus has lost the hint.
     pub ends_poll: Duration,
     /// How often a project's expired rows are removed, at most.
@@ -97,6 +100,7 @@ impl Default for Limits {
             delivery_lease: Duration::from_secs(150),
             outbox_sweep: Duration::from_secs(15),
             changes_poll: Duration::from_secs(1),
+            contact: Duration::from_secs(25),
             ends_poll: Duration::from_secs(5),
             janitor_sweep: Duration::from_secs(300),
             janitor_step: Duration::from_secs(5),

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use uuid::Uuid;
 
 use crate::changes::Reading;
+use crate::contact::Contact;
 use crate::control::Control;
 use crate::directory::{Snapshot, TenantDirectory, TenantEntry};
 use crate::due::Due;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     /// Whether a shutdown has begun: who only waits is sent away.
     pub(crate) leaving: watch::Sender<bool>,
     pub(crate) control: Arc<dyn Control>,
+    /// Whether the control store was reached lately.
+    pub(crate) contact: Contact,
     /// Who this gateway is among those of its control store.
     pub(crate) gateway: Uuid,
     /// Projects whose rows may expire.
@@ -64,6 +67,7 @@ impl Shared {
             leaving: watch::Sender::new(false),
             due: Due::default(),
             changed: Notify::new(),
+            contact: Contact::new(limits.contact),
             shards: (0..SHARDS).map(|_| Post::default()).collect(),
             limits,
             stats,

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use domain::refusal::{DatabaseError, Refusal, Wire};
+use domain::ids::InvalidProjectRef;
+use domain::refusal::{DatabaseError, HookRefusal, Refusal, Wire};
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 use serde::Serialize;
@@ -69,6 +70,9 @@ pub enum Failure {
     /// The sender of a body broke off or broke the framing.
     #[error("the body is broken")]
     BodyBroken,
+    /// A text of the path is no project's ref; the Management API alone tells it from a ref that there is not.
+    #[error("no project ref")]
+    IllFormedRef,
     /// The Management API refuses with this status and message.
     #[error("management: {1}")]
     Management(StatusCode, String),
@@ -217,7 +221,9 @@ fn write(failure: &Failure, version: ApiVersion, request_id: &str) -> Response {
     let plain = |status, code, message| Told { status, code, message, reasons: None, of_contract: true };
     match failure {
         Failure::Refused(refusal) => refused(refusal, version, request_id),
-        Failure::UnknownProject => body(&plain(404, "project_not_found", "Project not found"), version, request_id),
+        Failure::UnknownProject | Failure::IllFormedRef => {
+            body(&plain(404, "project_not_found", "Project not found"), version, request_id)
+        }
         Failure::ApiKey(fault) => api_key(*fault),
         Failure::Overloaded { retry_after } | Failure::Unavailable { retry_after, .. } => {
             let told =
@@ -268,7 +274,7 @@ fn refused(refusal: &Refusal, version: ApiVersion, request_id: &str) -> Response
     };
     let told = Told { status: wire.status, code: wire.code, message: &wire.message, reasons, of_contract: true };
     let mut response = match refusal {
-        Refusal::HookRaised(raised, _) if version == ApiVersion::Legacy => {
+        Refusal::Hook(HookRefusal::Raised(raised, _)) if version == ApiVersion::Legacy => {
             raised_body(raised).unwrap_or_else(|| body(&told, version, request_id))
         }
         Refusal::Provider(row) if row.is_of_oauth() => oauth_body(&wire, version),
@@ -388,7 +394,8 @@ fn manage(failure: &Failure, dialect: Dialect, request_id: &str) -> Response {
     let (status, message, retry_after) = match failure {
         Failure::Management(status, message) => (*status, message.clone(), None),
         Failure::NoRoute => told(404, "Not Found"),
-        Failure::UnknownProject => told(404, "Not found"),
+        Failure::IllFormedRef if dialect == Dialect::V2 => told(400, &InvalidProjectRef.to_string()),
+        Failure::UnknownProject | Failure::IllFormedRef => told(404, "Not found"),
         Failure::Overloaded { retry_after } | Failure::Unavailable { retry_after, .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, away.to_owned(), Some(*retry_after))
         }
@@ -408,9 +415,10 @@ fn manage(failure: &Failure, dialect: Dialect, request_id: &str) -> Response {
             told(500, &format!("Unexpected failure, please check server logs for request {request_id}"))
         }
     };
+    let code = if matches!(failure, Failure::IllFormedRef) { "bad_request.invalid_ref" } else { code_of(status) };
     let response = match dialect {
         Dialect::V1 => json_body(status, &Message { message: &message, hint: None }),
-        Dialect::V2 => json_body(status, &Wrapped { error: Coded { code: code_of(status), message: &message } }),
+        Dialect::V2 => json_body(status, &Wrapped { error: Coded { code, message: &message } }),
     };
     match retry_after {
         Some(after) => with_retry_after(response, after),

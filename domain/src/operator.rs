@@ -30,6 +30,11 @@ impl Role {
         }
     }
 
+    /// Whether a token can be for some projects alone. What an owner may beyond an operator is the gateway's: tokens, above all.
+    pub fn can_be_bound(self) -> bool {
+        self != Self::Owner
+    }
+
     /// Reads the stored word.
     pub fn from_stored(text: &str) -> Option<Self> {
         [Self::Owner, Self::Operator, Self::ReadOnly].into_iter().find(|role| role.as_str() == text)

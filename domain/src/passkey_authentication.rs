@@ -4,7 +4,7 @@ use crate::captcha::Proof;
 use crate::config::Policy;
 use crate::passkeys::Ceremony;
 use crate::project::Profile;
-use crate::refusal::Refusal;
+use crate::refusal::{PasskeyRefusal, Refusal};
 use crate::session::Aal;
 use crate::time::Timestamp;
 use crate::user::User;
@@ -30,13 +30,13 @@ pub fn admit(user: &User, now: Timestamp) -> Result<(), Refusal> {
         contact.as_deref().is_some_and(|contact| !contact.is_empty()) && proven.is_none()
     };
     if user.deleted_at.is_some() {
-        return Err(Refusal::PasskeyInvalid);
+        return Err(PasskeyRefusal::Invalid.into());
     }
     if unproven(&user.email, user.email_confirmed_at) {
-        return Err(Refusal::PasskeyEmailNotConfirmed);
+        return Err(PasskeyRefusal::EmailNotConfirmed.into());
     }
     if unproven(&user.phone, user.phone_confirmed_at) {
-        return Err(Refusal::PasskeyPhoneNotConfirmed);
+        return Err(PasskeyRefusal::PhoneNotConfirmed.into());
     }
     if user.is_banned(now) {
         return Err(Refusal::BearerUserBanned);
@@ -61,7 +61,7 @@ mod tests {
     use super::{admit, level, takes_counter_regress};
     use crate::fixtures::{at, policy, user};
     use crate::project::Profile;
-    use crate::refusal::Refusal;
+    use crate::refusal::{PasskeyRefusal, Refusal};
     use crate::session::Aal;
     use crate::user::User;
 
@@ -69,15 +69,15 @@ mod tests {
     fn contacts_come_before_the_ban_and_a_deleted_account_is_unknown() {
         let mut user = User { banned_until: Some(at(100)), phone: Some("15550100".to_owned()), ..user() };
         user.email_confirmed_at = None;
-        assert_eq!(admit(&user, at(50)), Err(Refusal::PasskeyEmailNotConfirmed));
+        assert_eq!(admit(&user, at(50)), Err(PasskeyRefusal::EmailNotConfirmed.into()));
         user.email_confirmed_at = Some(at(0));
-        assert_eq!(admit(&user, at(50)), Err(Refusal::PasskeyPhoneNotConfirmed));
+        assert_eq!(admit(&user, at(50)), Err(PasskeyRefusal::PhoneNotConfirmed.into()));
         user.phone_confirmed_at = Some(at(0));
         assert_eq!(admit(&user, at(50)), Err(Refusal::BearerUserBanned));
         assert_eq!(admit(&user, at(100)), Ok(()));
         user.deleted_at = Some(at(0));
         user.email_confirmed_at = None;
-        assert_eq!(admit(&user, at(50)), Err(Refusal::PasskeyInvalid));
+        assert_eq!(admit(&user, at(50)), Err(PasskeyRefusal::Invalid.into()));
     }
 
     #[test]

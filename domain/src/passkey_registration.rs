@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::config::MAX_VERIFIED;
 use crate::ids::ChallengeId;
 use crate::passkeys::{self, Ceremony};
-use crate::refusal::Refusal;
+use crate::refusal::{PasskeyRefusal, Refusal};
 use crate::request::Bearer;
 use crate::session::Session;
 use crate::user::User;
@@ -38,36 +38,36 @@ pub struct Verify {
 }
 
 /// Whether `user` may register passkeys in `session`. Users of an organisation sign in there and nowhere else.
-pub fn admit(user: &User, session: Option<&Session>) -> Result<(), Refusal> {
+pub fn admit(user: &User, session: Option<&Session>) -> Result<(), PasskeyRefusal> {
     if user.is_sso_user {
-        return Err(Refusal::PasskeySsoUser);
+        return Err(PasskeyRefusal::SsoUser);
     }
     passkeys::may_manage(user, session)
 }
 
 /// Whether a user with `count` passkeys may have another one.
-pub fn has_room(count: u64) -> Result<(), Refusal> {
-    if count >= MAX_VERIFIED as u64 { Err(Refusal::TooManyPasskeys) } else { Ok(()) }
+pub fn has_room(count: u64) -> Result<(), PasskeyRefusal> {
+    if count >= MAX_VERIFIED as u64 { Err(PasskeyRefusal::TooMany) } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{admit, has_room};
     use crate::fixtures::{factor, session, user};
-    use crate::refusal::Refusal;
+    use crate::refusal::PasskeyRefusal;
     use crate::user::User;
 
     #[test]
     fn organisations_come_before_levels() {
         let user = User { is_sso_user: true, factors: vec![factor(true)], ..user() };
-        assert_eq!(admit(&user, Some(&session())), Err(Refusal::PasskeySsoUser));
+        assert_eq!(admit(&user, Some(&session())), Err(PasskeyRefusal::SsoUser));
         let user = User { is_sso_user: false, ..user };
-        assert_eq!(admit(&user, Some(&session())), Err(Refusal::PasskeyNeedsAal2));
+        assert_eq!(admit(&user, Some(&session())), Err(PasskeyRefusal::NeedsAal2));
     }
 
     #[test]
     fn the_tenth_passkey_is_the_last() {
         assert_eq!(has_room(9), Ok(()));
-        assert_eq!(has_room(10), Err(Refusal::TooManyPasskeys));
+        assert_eq!(has_room(10), Err(PasskeyRefusal::TooMany));
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::ids::{ChallengeId, PasskeyId};
-use crate::refusal::Refusal;
+use crate::refusal::{PasskeyRefusal, Refusal};
 use crate::request::Bearer;
 use crate::session::{Aal, Session};
 use crate::time::Timestamp;
@@ -39,40 +39,40 @@ pub struct Ceremony {
 
 impl Ceremony {
     /// The challenge that is answered, and the answer.
-    pub fn parts(self) -> Result<(ChallengeId, Value), Refusal> {
+    pub fn parts(self) -> Result<(ChallengeId, Value), PasskeyRefusal> {
         if self.challenge.is_empty() {
-            return Err(Refusal::PasskeyChallengeRequired);
+            return Err(PasskeyRefusal::ChallengeRequired);
         }
-        let credential = self.credential.ok_or(Refusal::PasskeyCredentialRequired)?;
-        let challenge = self.challenge.parse().map_err(|_| Refusal::PasskeyChallengeMalformed)?;
+        let credential = self.credential.ok_or(PasskeyRefusal::CredentialRequired)?;
+        let challenge = self.challenge.parse().map_err(|_| PasskeyRefusal::ChallengeMalformed)?;
         Ok((ChallengeId(challenge), credential))
     }
 }
 
 /// Whether a challenge that ends at `expires_at` can still be answered.
-pub fn in_time(expires_at: Timestamp, now: Timestamp) -> Result<(), Refusal> {
-    if now > expires_at { Err(Refusal::PasskeyChallengeExpired) } else { Ok(()) }
+pub fn in_time(expires_at: Timestamp, now: Timestamp) -> Result<(), PasskeyRefusal> {
+    if now > expires_at { Err(PasskeyRefusal::ChallengeExpired) } else { Ok(()) }
 }
 
 /// The passkey a path names.
-pub fn id(text: &str) -> Result<PasskeyId, Refusal> {
-    text.parse().map(PasskeyId).map_err(|_| Refusal::PasskeyNotFound)
+pub fn id(text: &str) -> Result<PasskeyId, PasskeyRefusal> {
+    text.parse().map(PasskeyId).map_err(|_| PasskeyRefusal::NotFound)
 }
 
 /// Whether a passkey may be called `name`.
-pub fn check_name(name: &str) -> Result<(), Refusal> {
+pub fn check_name(name: &str) -> Result<(), PasskeyRefusal> {
     match name.len() {
-        0 => Err(Refusal::PasskeyNameRequired),
-        length if length > NAME_LENGTH => Err(Refusal::PasskeyNameTooLong),
+        0 => Err(PasskeyRefusal::NameRequired),
+        length if length > NAME_LENGTH => Err(PasskeyRefusal::NameTooLong),
         _ => Ok(()),
     }
 }
 
 /// Whether `user` may add and remove passkeys in `session`: whoever has a second factor must have used it, or a thief of the
 /// first one would make himself another way in.
-pub fn may_manage(user: &User, session: Option<&Session>) -> Result<(), Refusal> {
+pub fn may_manage(user: &User, session: Option<&Session>) -> Result<(), PasskeyRefusal> {
     let raised = session.is_some_and(|session| session.level() == Aal::Aal2);
-    if user.has_verified_factor() && !raised { Err(Refusal::PasskeyNeedsAal2) } else { Ok(()) }
+    if user.has_verified_factor() && !raised { Err(PasskeyRefusal::NeedsAal2) } else { Ok(()) }
 }
 
 /// `GET /passkeys`. Answers the passkeys, oldest first.
@@ -130,20 +130,20 @@ mod tests {
     use super::{Ceremony, check_name, id, in_time, may_manage};
     use crate::fixtures::{amr_entry, at, factor, session, user};
     use crate::ids::ChallengeId;
-    use crate::refusal::Refusal;
+    use crate::refusal::PasskeyRefusal;
     use crate::session::{Aal, Session};
     use crate::user::User;
 
-    fn parts(challenge: &str, credential: bool) -> Result<ChallengeId, Refusal> {
+    fn parts(challenge: &str, credential: bool) -> Result<ChallengeId, PasskeyRefusal> {
         let credential = credential.then(|| json!({}));
         Ceremony { challenge: challenge.to_owned(), credential }.parts().map(|(challenge, _)| challenge)
     }
 
     #[test]
     fn a_missing_challenge_is_told_first_a_malformed_one_last() {
-        assert_eq!(parts("", false), Err(Refusal::PasskeyChallengeRequired));
-        assert_eq!(parts("x", false), Err(Refusal::PasskeyCredentialRequired));
-        assert_eq!(parts("x", true), Err(Refusal::PasskeyChallengeMalformed));
+        assert_eq!(parts("", false), Err(PasskeyRefusal::ChallengeRequired));
+        assert_eq!(parts("x", false), Err(PasskeyRefusal::CredentialRequired));
+        assert_eq!(parts("x", true), Err(PasskeyRefusal::ChallengeMalformed));
     }
 
     #[test]
@@ -153,20 +153,20 @@ mod tests {
             assert_eq!(parts(&text, true), Ok(ChallengeId(uuid)));
             assert_eq!(id(&text), Ok(uuid.into()));
         }
-        assert_eq!(id("1234"), Err(Refusal::PasskeyNotFound));
+        assert_eq!(id("1234"), Err(PasskeyRefusal::NotFound));
     }
 
     #[test]
     fn a_challenge_is_answered_up_to_its_end() {
         assert_eq!(in_time(at(300), at(300)), Ok(()));
-        assert_eq!(in_time(at(300), at(301)), Err(Refusal::PasskeyChallengeExpired));
+        assert_eq!(in_time(at(300), at(301)), Err(PasskeyRefusal::ChallengeExpired));
     }
 
     #[test]
     fn names_are_measured_in_bytes() {
-        assert_eq!(check_name(""), Err(Refusal::PasskeyNameRequired));
+        assert_eq!(check_name(""), Err(PasskeyRefusal::NameRequired));
         assert_eq!(check_name(&"é".repeat(60)), Ok(()));
-        assert_eq!(check_name(&"é".repeat(61)), Err(Refusal::PasskeyNameTooLong));
+        assert_eq!(check_name(&"é".repeat(61)), Err(PasskeyRefusal::NameTooLong));
     }
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(may_manage(&user(), None), Ok(()));
         assert_eq!(may_manage(&with(false), Some(&low)), Ok(()));
         assert_eq!(may_manage(&with(true), Some(&raised)), Ok(()));
-        assert_eq!(may_manage(&with(true), Some(&low)), Err(Refusal::PasskeyNeedsAal2));
-        assert_eq!(may_manage(&with(true), None), Err(Refusal::PasskeyNeedsAal2));
+        assert_eq!(may_manage(&with(true), Some(&low)), Err(PasskeyRefusal::NeedsAal2));
+        assert_eq!(may_manage(&with(true), None), Err(PasskeyRefusal::NeedsAal2));
     }
 }

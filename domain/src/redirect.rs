@@ -53,6 +53,11 @@ pub fn host(url: &str) -> String {
     host.filter(|host| !host.is_empty()).unwrap_or_else(|| url.to_owned())
 }
 
+/// Whether `scheme` is one that no browser may be sent to: `javascript`, `data`, `file` and their like.
+pub(crate) fn is_dangerous(scheme: &str) -> bool {
+    candidate::is_dangerous(scheme)
+}
+
 /// The place of `target` as a content security policy names it: the origin of a web address, the scheme of any other.
 /// `None` where `target` cannot be parsed.
 pub fn policy_source(target: &str) -> Option<String> {

@@ -32,13 +32,13 @@ pub struct Books {
 }
 
 impl Books {
-    /// A new-style API key, known by its hash, was used.
-    pub fn key_used(&self, hash: &str, now: Timestamp) {
+    /// A new-style API key, known by its hash, was used then.
+    pub fn key_used(&self, hash: &str, at: Timestamp) {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(last) = keys.get_mut(hash) {
-            *last = now;
+            *last = at.max(*last);
         } else if keys.len() < MOST_KEYS {
-            keys.insert(hash.to_owned(), now);
+            keys.insert(hash.to_owned(), at);
         }
     }
 
@@ -91,6 +91,7 @@ mod tests {
         books.key_used("a", Timestamp::from_unix(1));
         books.key_used("b", Timestamp::from_unix(2));
         books.key_used("a", Timestamp::from_unix(3));
+        books.key_used("b", Timestamp::from_unix(1));
         let mut used = books.take_used_keys();
         used.sort_unstable();
         assert_eq!(used, [("a".to_owned(), Timestamp::from_unix(3)), ("b".to_owned(), Timestamp::from_unix(2))]);

@@ -6,7 +6,7 @@ use domain::factor::CHALLENGE_LIFE;
 use domain::ids::{ChallengeId, UserId};
 use domain::passkey_registration::Challenge;
 use domain::passkeys::in_time;
-use domain::refusal::Refusal;
+use domain::refusal::{PasskeyRefusal, Refusal};
 use domain::time::Timestamp;
 use domain::webauthn::RelyingParty;
 use storage::{CeremonyKind, NewWebauthnChallenge};
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 
 /// Refuses everything where the project has no passkeys, before it is looked at who asks.
 pub(crate) fn enabled(ctx: &Context) -> Result<()> {
-    if ctx.policy().passkey_enabled { Ok(()) } else { Err(Refusal::PasskeyDisabled.into()) }
+    if ctx.policy().passkey_enabled { Ok(()) } else { Err(PasskeyRefusal::Disabled.into()) }
 }
 
 /// What the project's credentials are made for.
@@ -53,7 +53,7 @@ pub(crate) async fn consume(
     user: Option<UserId>,
 ) -> Result<SessionData> {
     let found = ctx.store().consume_webauthn_challenge(id, kind, user).await?;
-    let found = found.ok_or(Refusal::PasskeyChallengeNotFound)?;
+    let found = found.ok_or(PasskeyRefusal::ChallengeNotFound)?;
     in_time(found.expires_at, ctx.now)?;
     let begun = SessionData::from_stored_json(&found.session_data);
     let begun = begun.ok_or_else(|| Error::fault("the stored data of a challenge cannot be read"))?;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::contact::Contact;
 use domain::ids::UserId;
 use domain::pkce::Challenge;
-use domain::refusal::Refusal;
+use domain::refusal::{HookRefusal, Refusal};
 use domain::secret::Secret;
 use domain::sms::Channel;
 use domain::tokens::IssuedSession;
@@ -99,7 +99,7 @@ async fn after_sign_up(ctx: &Context, user: &User) -> Result<()> {
     match hooks::after_user_created(ctx, user).await {
         Err(Error::Refused(refusal)) => {
             tracing::warn!(?refusal, "hook after a sign-up failed");
-            Err(Refusal::AfterUserCreatedFailed.into())
+            Err(HookRefusal::AfterUserCreated.into())
         }
         result => result,
     }

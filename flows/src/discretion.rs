@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::contact::Contact;
-use domain::refusal::Refusal;
+use domain::refusal::{HookRefusal, Refusal};
 use outbound::mails::Kind;
 
 use crate::context::Context;
@@ -55,14 +55,15 @@ pub(crate) fn quiet<T: Default>(ctx: &Context, result: Result<T>) -> Result<T> {
 fn is_of_the_sender(refusal: &Refusal) -> bool {
     matches!(
         refusal,
-        Refusal::HookRejected(..)
-            | Refusal::HookFailed(_)
-            | Refusal::HookTimeout
-            | Refusal::HookTimeoutAfterRetry
-            | Refusal::HookContentType(_)
-            | Refusal::HookPayloadTooLarge
-            | Refusal::HookRaised(..)
-            | Refusal::SmsSendFailed(..)
+        Refusal::Hook(
+            HookRefusal::Rejected(..)
+                | HookRefusal::Failed(_)
+                | HookRefusal::Timeout
+                | HookRefusal::TimeoutAfterRetry
+                | HookRefusal::ContentType(_)
+                | HookRefusal::PayloadTooLarge
+                | HookRefusal::Raised(..)
+        ) | Refusal::SmsSendFailed(..)
             | Refusal::SmsProviderMissing
     )
 }

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use domain::quota::Quota;
-use domain::refusal::{ProviderRefusal, Refusal};
+use domain::refusal::{HookRefusal, PasskeyRefusal, ProviderRefusal, Refusal};
 use storage::StoreError;
 
 /// The source of a fault: for the log, never for a client.
@@ -39,11 +39,17 @@ impl From<Refusal> for Error {
     }
 }
 
-impl From<ProviderRefusal> for Error {
-    fn from(refusal: ProviderRefusal) -> Self {
-        Self::Refused(refusal.into())
-    }
+macro_rules! refused {
+    ($($table:ty),+) => {
+        $(impl From<$table> for Error {
+            fn from(refusal: $table) -> Self {
+                Self::Refused(refusal.into())
+            }
+        })+
+    };
 }
+
+refused!(HookRefusal, PasskeyRefusal, ProviderRefusal);
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {

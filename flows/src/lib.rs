@@ -96,6 +96,7 @@ pub use enroll_factor::enroll_factor;
 pub use error::{Error, Result, Source};
 pub use exchange::exchange;
 pub use first_checks::first_checks;
+pub use gateways::ALIVE as GATEWAY_ALIVE;
 pub use generate_link::generate_link;
 pub use id_token::id_token;
 pub use introspect::introspect;

@@ -7,7 +7,7 @@ use domain::factor::PASSKEY;
 use domain::ids::{PasskeyId, UserId};
 use domain::passkey_authentication::{Options, Verify, admit, level, takes_counter_regress};
 use domain::passkey_registration::Challenge;
-use domain::refusal::Refusal;
+use domain::refusal::{PasskeyRefusal, Refusal};
 use domain::tokens::IssuedSession;
 use domain::user::{Metadata, User};
 use domain::webauthn::{Purpose, RelyingParty};
@@ -94,7 +94,7 @@ async fn by_passkey(
 ) -> Result<IssuedSession> {
     let assertion = Assertion::parse(credential).map_err(|error| {
         tracing::debug!(%error, "passkey refused");
-        Refusal::PasskeyResponseInvalid
+        PasskeyRefusal::ResponseInvalid
     })?;
     for _ in 0..TRIES {
         let (user, passkey, used) = proven(ctx, party, begun, &assertion).await?;
@@ -106,7 +106,7 @@ async fn by_passkey(
         admit(&user, ctx.now)?;
         if used.counter_regressed && !takes_counter_regress(ctx.policy()) {
             tracing::warn!(passkey = %passkey.passkey.id, "count of a passkey has not grown: there may be a copy of its key");
-            return Err(Refusal::PasskeyInvalid.into());
+            return Err(PasskeyRefusal::Invalid.into());
         }
         let mut opening = issue::opening(ctx, user.id, PASSKEY);
         opening.session.aal = level(ctx.policy(), used.user_verified);
@@ -125,14 +125,14 @@ async fn by_passkey(
         let entry = ctx.audit(audit::by_user(&user, audit::LOGIN, Value::Object(known.traits())));
         let Some(opened) = issue::open(ctx, &opening, &user, Proof::default(), entry).await? else {
             // Banned or deleted since he was read.
-            let user = ctx.store().find_user(user.id).await?.ok_or(Refusal::PasskeyInvalid)?;
+            let user = ctx.store().find_user(user.id).await?.ok_or(PasskeyRefusal::Invalid)?;
             admit(&user, ctx.now)?;
-            return Err(Refusal::PasskeyInvalid.into());
+            return Err(PasskeyRefusal::Invalid.into());
         };
         let session = opened.session.ok_or_else(|| Error::fault("a session just made is not there"))?;
         return opening.finish(ctx, opened.user, session, approved).await;
     }
-    Err(Refusal::PasskeyInvalid.into())
+    Err(PasskeyRefusal::Invalid.into())
 }
 
 /// The passkey that answered and its owner, whom the authenticator must name. Whatever is wrong, the answer is the same, and so
@@ -150,7 +150,7 @@ async fn proven(
     let Some((passkey, user)) = found else {
         pretend(party, begun, assertion);
         tracing::debug!("passkey refused: it is not known, or not of the user it names");
-        return Err(Refusal::PasskeyInvalid.into());
+        return Err(PasskeyRefusal::Invalid.into());
     };
     let known = Credential {
         id: passkey.credential_id.clone(),
@@ -161,7 +161,7 @@ async fn proven(
     };
     let used = assertion.verify(party, begun, &known).map_err(|error| {
         tracing::debug!(%error, "passkey refused");
-        Refusal::PasskeyInvalid
+        PasskeyRefusal::Invalid
     })?;
     Ok((user, passkey, used))
 }

@@ -4,7 +4,7 @@ use crypto::webauthn::{Descriptor, NewCredential, Registration, authenticator_na
 use domain::ids::{PasskeyId, UserId};
 use domain::passkey_registration::{self, Challenge, Options, Verify, has_room};
 use domain::passkeys::{DEFAULT_NAME, Passkey};
-use domain::refusal::Refusal;
+use domain::refusal::{PasskeyRefusal, Refusal};
 use domain::request::Bearer;
 use domain::step_up::Operation;
 use domain::webauthn::{Purpose, UserEntity};
@@ -48,11 +48,11 @@ pub async fn passkey_registration_verify(ctx: &Context, request: Verify) -> Resu
     let begun = ceremony::consume(ctx, challenge, CeremonyKind::Registration, Some(user.id)).await?;
     let registration = Registration::parse(&credential).map_err(|error| {
         tracing::debug!(%error, "new passkey refused");
-        Refusal::PasskeyResponseInvalid
+        PasskeyRefusal::ResponseInvalid
     })?;
     let credential = registration.verify(&party, &begun).map_err(|error| {
         tracing::debug!(%error, "new passkey refused");
-        Refusal::PasskeyInvalid
+        PasskeyRefusal::Invalid
     })?;
     let new = row(ctx, user.id, credential);
     let mut tx = ctx.store().begin().await?;
@@ -67,7 +67,7 @@ pub async fn passkey_registration_verify(ctx: &Context, request: Verify) -> Resu
     }
     passkey_registration::admit(&user, session.as_ref())?;
     has_room(tx.passkeys().count(user.id).await?)?;
-    tx.passkeys().insert(&new).await.map_err(taken(Refusal::PasskeyExists))?;
+    tx.passkeys().insert(&new).await.map_err(taken(PasskeyRefusal::Exists.into()))?;
     ctx.write_audit(&mut tx, audit::by_user(&user, audit::PASSKEY_CREATED, json!({ "passkey_id": new.passkey.id })))
         .await?;
     tx.commit().await?;

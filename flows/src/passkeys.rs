@@ -2,7 +2,7 @@
 
 use domain::ids::UserId;
 use domain::passkeys::{self, AdminDelete, AdminList, Delete, List, Passkey, Rename};
-use domain::refusal::Refusal;
+use domain::refusal::PasskeyRefusal;
 use domain::step_up::Operation;
 use serde_json::json;
 
@@ -27,7 +27,7 @@ pub async fn rename_passkey(ctx: &Context, request: Rename) -> Result<Passkey> {
     let name = request.friendly_name?;
     passkeys::check_name(&name)?;
     let mut tx = ctx.store().begin().await?;
-    let renamed = tx.passkeys().rename(id, user.id, &name, ctx.now).await?.ok_or(Refusal::PasskeyNotFound)?;
+    let renamed = tx.passkeys().rename(id, user.id, &name, ctx.now).await?.ok_or(PasskeyRefusal::NotFound)?;
     ctx.write_audit(&mut tx, audit::by_user(&user, audit::PASSKEY_UPDATED, json!({ "passkey_id": id }))).await?;
     tx.commit().await?;
     Ok(renamed)
@@ -42,7 +42,7 @@ pub async fn delete_passkey(ctx: &Context, request: Delete) -> Result<()> {
     let id = passkeys::id(&request.passkey)?;
     let mut tx = ctx.store().begin().await?;
     if !tx.passkeys().delete(id, bearer.user.id).await? {
-        return Err(Refusal::PasskeyNotFound.into());
+        return Err(PasskeyRefusal::NotFound.into());
     }
     let entry = audit::by_user(&bearer.user, audit::PASSKEY_DELETED, json!({ "passkey_id": id }));
     ctx.write_audit(&mut tx, entry).await?;
@@ -64,7 +64,7 @@ pub async fn admin_delete_passkey(ctx: &Context, request: AdminDelete) -> Result
     let id = passkeys::id(&request.passkey)?;
     let mut tx = ctx.store().begin().await?;
     if !tx.passkeys().delete(id, user.id).await? {
-        return Err(Refusal::PasskeyNotFound.into());
+        return Err(PasskeyRefusal::NotFound.into());
     }
     let traits = json!({ "user_id": user.id, "passkey_id": id });
     ctx.write_audit(&mut tx, audit::by_role(&role, audit::PASSKEY_DELETED, traits)).await?;

@@ -15,6 +15,14 @@ pub(crate) fn operator_token(data_dir: &Path) -> io::Result<Secret<String>> {
     std::fs::read_to_string(token_file(data_dir)).map(|text| Secret::new(text.trim().to_owned()))
 }
 
+/// Removes the operator token's file where it holds `token`, which opens nothing any more.
+pub(crate) fn forget_operator_token(data_dir: &Path, token: &Secret<String>) -> io::Result<()> {
+    match operator_token(data_dir) {
+        Ok(written) if written.expose() == token.expose() => std::fs::remove_file(token_file(data_dir)),
+        _ => Ok(()),
+    }
+}
+
 /// Where the master key lies that the first run makes.
 pub(crate) fn key_file(data_dir: &Path) -> PathBuf {
     data_dir.join("master.key")
@@ -98,6 +106,18 @@ mod tests {
         write_private(&path, "second").unwrap();
         assert!(!is_open_to_others(&path).unwrap());
         assert_eq!(operator_token(folder.path()).unwrap().expose(), "second");
+    }
+
+    #[test]
+    fn a_revoked_token_leaves_no_file_and_another_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mine, revoked) = (Secret::new("mine".to_owned()), Secret::new("revoked".to_owned()));
+        forget_operator_token(folder.path(), &revoked).unwrap();
+        write_private(&token_file(folder.path()), "revoked\n").unwrap();
+        forget_operator_token(folder.path(), &mine).unwrap();
+        assert_eq!(operator_token(folder.path()).unwrap().expose(), "revoked");
+        forget_operator_token(folder.path(), &revoked).unwrap();
+        assert!(!token_file(folder.path()).exists());
     }
 
     #[test]

@@ -67,12 +67,12 @@ impl Breaker {
         let mut state = self.lock();
         let crowded = state.reached.is_some_and(|reached| reached >= began);
         match &mut state.open {
-            Some(open) if open.trial => {
+            Some(open) if open.trial && began >= open.until => {
                 let pause = (open.pause * 2).min(LONGEST_PAUSE);
                 *open = Open { until: now + pause, pause, trial: false };
                 false
             }
-            // Begun before it opened: nothing new.
+            // Begun before the trial: nothing new.
             Some(_) => false,
             None if crowded => false,
             None => {
@@ -175,5 +175,7 @@ mod tests {
         let breaker = opened(now);
         assert!(!breaker.failed(now, now + SECOND));
         assert_eq!(breaker.pass(now + SECOND), Pass::Trial);
+        assert!(!breaker.failed(now, now + SECOND), "nor does it end the trial");
+        assert_eq!(breaker.pass(now + 2 * SECOND), Pass::Refused(Duration::ZERO));
     }
 }

@@ -23,6 +23,10 @@ const ROOM: Duration = Duration::from_secs(4);
 /// How long a pool that has to go is waited for.
 const CLOSING: Duration = Duration::from_secs(1);
 
+pub(crate) const AWAY: &str = "database is away and not asked for a while";
+pub(crate) const OPENING: &str = "database is being opened";
+pub(crate) const SLOW: &str = "database took too long to open";
+
 const RETIRED: &str = "the rows of this database were moved or removed";
 
 /// How many databases of projects' own are open at a time in this process. Cheap to clone.
@@ -229,7 +233,7 @@ impl OwnPool {
                     self.breaker.abandoned();
                 }
                 match self.breaker.pass(Instant::now()) {
-                    Pass::Refused(_) => Err(StoreError::busy("database is away and not asked for a while")),
+                    Pass::Refused(_) => Err(StoreError::busy(AWAY)),
                     Pass::Through | Pass::Trial => Ok(Look::Opening(self.start_opening(&mut state))),
                 }
             }
@@ -305,7 +309,7 @@ impl OwnPool {
         let (own, migrated) = (Arc::clone(self), state.migrated);
         tokio::spawn(async move {
             let opened = timeout(LONGEST_OPENING, own.open(migrated)).await;
-            let opened = opened.unwrap_or_else(|_| Err(StoreError::busy("database took too long to open")));
+            let opened = opened.unwrap_or_else(|_| Err(StoreError::busy(SLOW)));
             tell.send_replace(Some(own.opened(began, opened)));
         });
         opening
@@ -364,7 +368,7 @@ impl Opening {
         match timeout_at(until, self.outcome.wait_for(Option::is_some)).await {
             Ok(Ok(outcome)) => outcome.clone().unwrap_or(Ok(())),
             Ok(Err(_)) => Err(StoreError::busy("database was not opened")),
-            Err(_) => Err(StoreError::busy("database is being opened")),
+            Err(_) => Err(StoreError::busy(OPENING)),
         }
     }
 }

@@ -145,7 +145,7 @@ pub(crate) async fn migrate(placement: &Placement, schema: Schema) -> Result<(),
             migrate_postgres(connection, schema).await
         }
         Placement::Sqlite { file } => {
-            let file = existing_file(file).map_err(|_| sqlx::Error::PoolClosed)?;
+            let file = existing_file(file).map_err(|error| sqlx::Error::Configuration(error.into()))?;
             let mut connection = sqlite().connect().await?;
             prepare(&mut connection, file, schema, false).await?;
             let outcome = migrations::run_sqlite(&mut connection, schema).await;

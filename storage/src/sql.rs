@@ -186,6 +186,7 @@ pub(crate) mod tests {
         ("control/imports.rs", crate::control::imports::STATEMENTS),
         ("control/key_marks.rs", crate::control::key_marks::STATEMENTS),
         ("control/life.rs", crate::control::life::STATEMENTS),
+        ("control/leftovers.rs", crate::control::leftovers::STATEMENTS),
         ("control/list_projects.rs", crate::control::list_projects::STATEMENTS),
         ("control/moves.rs", crate::control::moves::STATEMENTS),
         ("control/operator_log.rs", crate::control::operator_log::STATEMENTS),

@@ -1,9 +1,9 @@
-//! What is due beside expired rows: deleted projects, keys that are to be in use, moves that nobody brings forward.
+//! What is due beside expired rows: deleted projects, keys that are to be in use, moves that nobody brings forward,
+//! and what moves have left somewhere.
 
 use std::sync::Arc;
 
 use domain::project::Project;
-use domain::time::Timestamp;
 use futures::stream::{self, StreamExt};
 
 use crate::control::Chores;
@@ -21,10 +21,9 @@ const STALE: i64 = 60;
 /// Side by side.
 const PURGES: usize = 2;
 
-/// Does what is due.
-pub(super) async fn step(shared: &Shared, chores: &Arc<dyn Chores>) {
+/// Puts standby keys in use.
+pub(super) async fn promotions(shared: &Shared, chores: &Arc<dyn Chores>) {
     let now = shared.services.clock.now();
-    purges(shared, chores, now).await;
     match shared.control.due_promotions(now, AT_A_TIME).await {
         Ok(due) => {
             for (project, key) in due {
@@ -35,6 +34,11 @@ pub(super) async fn step(shared: &Shared, chores: &Arc<dyn Chores>) {
         }
         Err(error) => tracing::debug!(%error, "keys that are to be in use not listed"),
     }
+}
+
+/// Goes on with moves that nobody brings forward.
+pub(super) async fn moves(shared: &Shared, chores: &Arc<dyn Chores>) {
+    let now = shared.services.clock.now();
     match shared.control.stale_moves(now.plus_seconds(-STALE), AT_A_TIME).await {
         Ok(stale) => {
             for project in stale {
@@ -47,7 +51,25 @@ pub(super) async fn step(shared: &Shared, chores: &Arc<dyn Chores>) {
     }
 }
 
-async fn purges(shared: &Shared, chores: &Arc<dyn Chores>, now: Timestamp) {
+/// Removes what moves have left somewhere.
+pub(super) async fn leftovers(shared: &Shared, chores: &Arc<dyn Chores>) {
+    let now = shared.services.clock.now();
+    match shared.control.due_leftovers(now, AT_A_TIME).await {
+        Ok(due) => {
+            let clear = async |left| {
+                if let Err(error) = chores.clear_leftover(left).await {
+                    tracing::warn!(%left, %error, "what a move has left is still there");
+                }
+            };
+            stream::iter(due).for_each_concurrent(PURGES, clear).await;
+        }
+        Err(error) => tracing::debug!(%error, "what moves have left not listed"),
+    }
+}
+
+/// Removes deleted projects whose time is over.
+pub(super) async fn purges(shared: &Shared, chores: &Arc<dyn Chores>) {
+    let now = shared.services.clock.now();
     match shared.control.claim_purges(now, now.plus_seconds(LEASE), AT_A_TIME).await {
         Ok(due) => stream::iter(due).for_each_concurrent(PURGES, |project| purge(chores, project)).await,
         Err(error) => tracing::debug!(%error, "deleted projects not listed"),

@@ -10,6 +10,7 @@
 mod acknowledgement;
 mod activation;
 mod admission;
+mod contact;
 mod crash;
 mod hashing;
 mod holds;

@@ -1,7 +1,7 @@
 //! Who may learn that a path or a method does not exist, or that a body is wrong: behind a gate the token is checked first
 //! (`contract/core.md` §1.1).
 
-use domain::refusal::Refusal;
+use domain::refusal::{PasskeyRefusal, Refusal};
 use domain::{admin_users, passkeys, user_read};
 
 use crate::edge::Edge;
@@ -47,7 +47,7 @@ impl Gate {
             },
             // The list looks at the project's switch first and at the token next.
             Self::Passkeys => match edge.ask(passkeys::List { bearer }).await {
-                Err(failure @ Failure::Refused(Refusal::PasskeyDisabled)) => Err(failure),
+                Err(failure @ Failure::Refused(Refusal::Passkey(PasskeyRefusal::Disabled))) => Err(failure),
                 _ => Ok(()),
             },
             Self::PasskeyUser => edge.ask(passkeys::List { bearer }).await.map(drop),

@@ -1,4 +1,4 @@
-use domain::refusal::{WeakPassword, WeakReason};
+use domain::refusal::{HookRefusal, WeakPassword, WeakReason};
 use http_body_util::BodyExt;
 
 use super::*;
@@ -55,7 +55,7 @@ async fn a_refusal_in_both_shapes() {
 
 #[tokio::test]
 async fn a_hook_chooses_its_status_and_its_code_is_filled_in() {
-    let rejected = |status| Failure::from(Refusal::HookRejected(status, "not today".to_owned()));
+    let rejected = |status| Failure::from(Refusal::from(HookRefusal::Rejected(status, "not today".to_owned())));
     insta::assert_snapshot!(rendered(rejected(403), ApiVersion::Legacy).await, @r#"
     403 Forbidden
     content-type: application/json
@@ -170,7 +170,7 @@ async fn legacy_clients_read_what_a_function_raised() {
             detail: String::new(),
             hint: hint.to_owned(),
         };
-        Failure::from(Refusal::HookRaised(raised, "pg-functions://postgres/public/f".to_owned()))
+        Failure::from(Refusal::from(HookRefusal::Raised(raised, "pg-functions://postgres/public/f".to_owned())))
     };
     insta::assert_snapshot!(rendered(raised("PT403", "ask"), ApiVersion::Legacy).await, @r#"
     403 Forbidden

@@ -143,7 +143,7 @@ pub(super) async fn get(operator: Operator) -> Result<Response, Failure> {
 /// `PATCH .../{id}`.
 pub(super) async fn update(operator: Operator) -> Result<Response, Failure> {
     let reveal = reveal(&operator)?;
-    let patch = patch(operator.object()?.into_map())?;
+    let patch = patch(operator.members()?)?;
     let (management, project) = (operator.management(), operator.project()?);
     let key = management.patch_api_key(&project, operator.id()?, patch, reveal).await.map_err(refused)?;
     answer(StatusCode::OK, &Key::of(&key, operator.may_reveal()))
@@ -164,7 +164,7 @@ fn patch(mut members: serde_json::Map<String, Value>) -> Result<PatchApiKey, Fai
 
 /// `POST .../{id}/rotate`: the new key has name and role of the old one, and is shown in clear.
 pub(super) async fn rotate(operator: Operator) -> Result<Response, Failure> {
-    let Rotation { grace_seconds } = operator.body()?;
+    let Rotation { grace_seconds } = operator.body_if_any()?;
     let (management, project) = (operator.management(), operator.project()?);
     let rotated = management.rotate_api_key(&project, operator.id()?, grace_seconds).await.map_err(refused)?;
     answer(StatusCode::CREATED, &Rotated { key: Key::of(&rotated.new, true), replaces: Key::of(&rotated.old, true) })

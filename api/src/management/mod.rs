@@ -4,6 +4,7 @@
 mod api_keys;
 mod archive;
 mod audit;
+mod body;
 mod config;
 mod dead_letters;
 mod document;

@@ -14,16 +14,15 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::client_ip;
 use crate::edge;
 use crate::failure::{Dialect, Failure};
 use crate::input::body::Received;
-use crate::input::object::Object;
 use crate::input::query::Query;
-use crate::management::message;
+use crate::management::{body, message};
 use crate::state::ApiState;
 
 /// A request whose token nobody has looked at.
@@ -86,7 +85,7 @@ impl Asker {
             None => Scope::Gateway,
             Some(_) if identity.reach == Reach::Everything => Scope::Project(ProjectId(Uuid::nil())),
             Some(named) => {
-                let named: ProjectRef = named.parse().map_err(|_| not_found())?;
+                let named: ProjectRef = named.parse().map_err(|_| Failure::IllFormedRef)?;
                 Scope::Project(management.project_id(&named).await.map_err(refused)?)
             }
         };
@@ -144,7 +143,7 @@ impl Operator {
 
     /// The project the path names.
     pub(super) fn project(&self) -> Result<ProjectRef, Failure> {
-        self.text("ref").parse().map_err(|_| not_found())
+        self.text("ref").parse().map_err(|_| Failure::IllFormedRef)
     }
 
     /// The id the path names.
@@ -200,10 +199,12 @@ impl Operator {
         std::str::from_utf8(bytes).map_err(|_| message(StatusCode::BAD_REQUEST, "the body must be UTF-8"))
     }
 
-    /// The fields of the body; an empty one counts as an empty object.
-    pub(super) fn object(&self) -> Result<Object, Failure> {
-        let bytes = self.bytes()?;
-        if bytes.is_empty() { Ok(Object::default()) } else { Object::parse(bytes).map_err(told) }
+    /// The members of the body.
+    ///
+    /// # Errors
+    /// 400 for a body that is no object, or missing.
+    pub(super) fn members(&self) -> Result<Map<String, Value>, Failure> {
+        body::members(self.bytes()?)
     }
 
     /// The body.
@@ -211,8 +212,15 @@ impl Operator {
     /// # Errors
     /// 400 says which member is missing, unknown or of another type.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        let members = self.object()?.into_map();
-        read(members)
+        read(self.members()?)
+    }
+
+    /// The body of a request that needs none: without one, every member is as if it were not given.
+    ///
+    /// # Errors
+    /// As [`Operator::body`].
+    pub(super) fn body_if_any<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        if self.bytes()?.is_empty() { read(Map::new()) } else { self.body() }
     }
 
     fn bytes(&self) -> Result<&[u8], Failure> {
@@ -231,7 +239,7 @@ impl Operator {
 ///
 /// # Errors
 /// 400 names the member; what it held is not repeated, since it may be a secret.
-pub(super) fn read<T: DeserializeOwned>(members: serde_json::Map<String, Value>) -> Result<T, Failure> {
+pub(super) fn read<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Failure> {
     serde_path_to_error::deserialize(Value::Object(members)).map_err(|error| {
         let (path, text) = (error.path().to_string(), without_value(&error.inner().to_string()));
         message(StatusCode::BAD_REQUEST, if path == "." { text } else { format!("{path}: {text}") })

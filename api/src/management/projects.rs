@@ -21,10 +21,8 @@ use crate::management::profile::{self, ORGANIZATION};
 use crate::management::{answer, elsewhere, message};
 
 /// Members that Supabase's tools send and that mean nothing here.
-const IGNORED: [&str; 12] = [
+const IGNORED: [&str; 10] = [
     "db_pass",
-    "organization_slug",
-    "organization_id",
     "region",
     "region_selection",
     "desired_instance_size",
@@ -43,10 +41,10 @@ const MOST: u32 = 1000;
 /// The furthest that the other way to page goes: what it passes over is read.
 const MOST_PASSED: u32 = 10_000;
 
-/// A project.
+/// What there is to say of every project.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Project)]
-pub(super) struct Shown<'a> {
+#[schema(as = ProjectFacts)]
+pub(super) struct Facts<'a> {
     #[schema(value_type = String)]
     id: &'a ProjectRef,
     #[schema(value_type = String)]
@@ -59,14 +57,21 @@ pub(super) struct Shown<'a> {
     created_at: Timestamp,
     /// `ACTIVE_HEALTHY`, `INACTIVE` (paused) or `GOING_DOWN` (deleted).
     status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    database: Option<Database>,
     /// What `createClient` takes.
     url: &'a str,
     profile: &'static str,
     /// `gateway`, `postgres` or `sqlite`.
     #[schema(value_type = String)]
     placement: Placement,
+}
+
+/// A project.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Project)]
+pub(super) struct Shown<'a> {
+    #[serde(flatten)]
+    facts: Facts<'a>,
+    database: Database,
     /// When the data of a deleted project is removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -88,7 +93,7 @@ struct Database {
 #[schema(as = CreatedProject)]
 pub(super) struct Created<'a> {
     #[serde(flatten)]
-    project: Shown<'a>,
+    project: Facts<'a>,
     anon_key: &'a str,
     service_role_key: &'a str,
     jwt_secret: &'a str,
@@ -104,8 +109,8 @@ pub(super) struct Short<'a> {
     name: &'a str,
 }
 
-impl<'a> Shown<'a> {
-    pub(super) fn of(project: &'a Project, url: &'a str) -> Self {
+impl<'a> Facts<'a> {
+    fn of(project: &'a Project, url: &'a str) -> Self {
         Self {
             id: &project.project_ref,
             r#ref: &project.project_ref,
@@ -115,12 +120,16 @@ impl<'a> Shown<'a> {
             region: "local",
             created_at: project.created_at,
             status: status(project.status),
-            database: Some(Database::of(project)),
             url,
             profile: project.profile.as_str(),
             placement: project.placement,
-            purge_at: project.purge_at,
         }
+    }
+}
+
+impl<'a> Shown<'a> {
+    pub(super) fn of(project: &'a Project, url: &'a str) -> Self {
+        Self { facts: Facts::of(project, url), database: Database::of(project), purge_at: project.purge_at }
     }
 }
 
@@ -259,7 +268,7 @@ pub(super) async fn of_organization(operator: Operator) -> Result<Response, Fail
     answer(StatusCode::OK, &OrganizationProjects { projects, pagination })
 }
 
-/// A project to be made. What else Supabase's tools send (`db_pass`, `organization_slug`, `region` and so on) is ignored.
+/// A project to be made. What else Supabase's tools send (`db_pass`, `region` and so on) is ignored.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewProject {
@@ -291,6 +300,10 @@ pub(super) struct NewProject {
     /// What the gateway grants it.
     #[schema(value_type = Option<Object>)]
     quotas: Option<Quotas>,
+    /// The organization of the gateway: there is one.
+    organization_slug: Option<String>,
+    /// The same by its other name.
+    organization_id: Option<String>,
 }
 
 impl From<NewProject> for CreateProject {
@@ -312,17 +325,33 @@ impl From<NewProject> for CreateProject {
 
 /// `POST /v1/projects`: it serves as soon as it is answered.
 pub(super) async fn create(operator: Operator) -> Result<Response, Failure> {
-    let request = parse(operator.object()?.into_map())?;
+    let request = parse(operator.members()?)?;
+    of_this_organization(&request)?;
     let created = operator.management().create_project(request.into()).await.map_err(refused)?;
     answer(StatusCode::CREATED, &shown_created(&created))
 }
 
 fn shown_created(created: &CreatedProject) -> Created<'_> {
     Created {
-        project: Shown { database: None, ..Shown::of(&created.project, &created.url) },
+        project: Facts::of(&created.project, &created.url),
         anon_key: created.anon_key.expose(),
         service_role_key: created.service_role_key.expose(),
         jwt_secret: created.jwt_secret.expose(),
+    }
+}
+
+/// Refuses a project for an organization that there is not.
+fn of_this_organization(new: &NewProject) -> Result<(), Failure> {
+    let named = [("organization_slug", &new.organization_slug), ("organization_id", &new.organization_id)];
+    let other = |(_, given): &(&str, &Option<String>)| {
+        given.as_deref().is_some_and(|given| !given.is_empty() && given != ORGANIZATION)
+    };
+    match named.into_iter().find(other) {
+        None => Ok(()),
+        Some((member, _)) => {
+            let why = format!("{member}: there is no such organization; a gateway is one, {ORGANIZATION}");
+            Err(message(StatusCode::BAD_REQUEST, why))
+        }
     }
 }
 
@@ -421,7 +450,7 @@ mod tests {
     fn a_creation_is_read_and_strange_members_are_named() {
         let members = |body: Value| body.as_object().cloned().unwrap();
         let body = json!({
-            "name": "Acme", "db_pass": "x", "organization_slug": "o", "region": null, "ref": "acme", "profile": "shield",
+            "name": "Acme", "db_pass": "x", "organization_slug": "tenantry", "region": null, "ref": "acme", "profile": "shield",
             "jwt_secret": "s", "signing_keys": [{"kty": "oct"}], "config": {"jwt_exp": 60}, "database_url": "postgres://x",
             "placement": "postgres", "quotas": {"users": 5},
         });

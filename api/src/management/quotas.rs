@@ -67,7 +67,7 @@ pub(super) async fn get(operator: Operator) -> Result<Response, Failure> {
 
 /// `PATCH .../quotas`.
 pub(super) async fn set(operator: Operator) -> Result<Response, Failure> {
-    let patch = operator.object()?.into_map();
+    let patch = operator.members()?;
     let view = operator.management().set_quotas(&operator.project()?, &patch).await.map_err(refused)?;
     answer(StatusCode::OK, &Quotas::from(view))
 }

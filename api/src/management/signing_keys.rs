@@ -125,7 +125,7 @@ pub(super) async fn delete(operator: Operator) -> Result<Response, Failure> {
 
 /// `POST .../rotate`: signs with another key, once every gateway publishes it.
 pub(super) async fn rotate(operator: Operator) -> Result<Response, Failure> {
-    let Rotation { algorithm, standby_seconds } = operator.body()?;
+    let Rotation { algorithm, standby_seconds } = operator.body_if_any()?;
     let (management, project) = (operator.management(), operator.project()?);
     let request = RotateSigningKey { algorithm, standby_seconds };
     let key = management.rotate_signing_key(&project, request).await.map_err(refused)?;

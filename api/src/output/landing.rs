@@ -111,7 +111,7 @@ fn error_of(wire: &Wire) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use domain::refusal::ProviderRefusal;
+    use domain::refusal::{HookRefusal, ProviderRefusal};
     use domain::secret::Secret;
     use http::StatusCode;
     use http::header::LOCATION;
@@ -195,7 +195,8 @@ mod tests {
 
     #[test]
     fn a_hooks_refusal_without_code_has_an_empty_one_in_the_query_only() {
-        let (status, location) = lands("https://a.co", Outcome::Refused(Refusal::HookRejected(403, "no".to_owned())));
+        let (status, location) =
+            lands("https://a.co", Outcome::Refused(HookRefusal::Rejected(403, "no".to_owned()).into()));
         assert_eq!(status, 302);
         assert_eq!(
             location,

@@ -69,8 +69,7 @@ async fn only_the_operators_token_opens_it() {
 #[tokio::test]
 async fn a_project_serves_from_its_creation_to_its_end() {
     let gateway = Gateway::start().await;
-    let body =
-        json!({"ref": "acme", "name": "Acme", "db_pass": "x", "organization_slug": "o", "config": {"jwt_exp": 60}});
+    let body = json!({"ref": "acme", "name": "Acme", "db_pass": "x", "organization_slug": "tenantry", "config": {"jwt_exp": 60}});
     let created = gateway.create(body).await;
     assert_eq!((created["ref"].as_str(), created["name"].as_str()), (Some("acme"), Some("Acme")));
     assert_eq!((created["profile"].as_str(), created["status"].as_str()), (Some("compat"), Some("ACTIVE_HEALTHY")));
@@ -114,6 +113,9 @@ async fn a_creation_that_makes_no_sense_is_refused_with_a_message() {
         (json!({"ref": "other", "config": {"jwt_exp": "long", "site_url": 5}}), 400, "jwt_exp"),
         (json!({"ref": "other", "jwt_secrets": "x"}), 400, "jwt_secrets"),
         (json!({"ref": 5}), 400, "ref"),
+        (json!({"ref": "other", "organization_slug": "nope"}), 400, "organization_slug"),
+        (json!({"ref": "other", "organization_id": "nope"}), 400, "organization_id"),
+        (json!({"ref": "other", "config": {"site_url": "javascript:alert(1)"}}), 400, "site_url"),
         (json!([]), 400, "JSON"),
     ] {
         let answer = gateway.send(Method::POST, "/v1/projects", body.clone()).await.expect(status);

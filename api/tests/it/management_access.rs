@@ -66,9 +66,20 @@ async fn every_route_asks_for_what_the_table_says() {
                 let hidden = status(&gateway, token, route.method, &other).await;
                 assert_eq!(hidden.0, 404, "{} {other}: {}", route.method, hidden.1);
                 assert!(hidden.1.contains("Not found"), "{} {other}: {}", route.method, hidden.1);
-                for unknown in ["nobody", "Not_A_Ref"] {
-                    let absent = status(&gateway, token, route.method, &path(route.path, unknown)).await;
-                    assert_eq!(absent, hidden, "{} {}: whether a project exists is told", route.method, route.path);
+                let absent = async |named| status(&gateway, token, route.method, &path(route.path, named)).await;
+                assert_eq!(
+                    absent("nobody").await,
+                    hidden,
+                    "{} {}: whether a project exists is told",
+                    route.method,
+                    route.path
+                );
+                // What can be no project's ref tells of none.
+                let ill_formed = absent("Not_A_Ref").await;
+                if route.path.starts_with("/v2/") {
+                    assert!(ill_formed.0 == 400 && ill_formed.1.contains("bad_request.invalid_ref"), "{ill_formed:?}");
+                } else {
+                    assert_eq!(ill_formed, hidden, "{} {}", route.method, route.path);
                 }
             }
         }
@@ -176,6 +187,7 @@ async fn a_token_is_shown_once_listed_and_revoked() {
         (json!({"name": "x", "role": "king"}), "role"),
         (json!({"name": "x", "role": "operator", "projects": ["nobody"]}), "nobody"),
         (json!({"name": "x", "role": "operator", "project": ["acme"]}), "project"),
+        (json!({"name": "x", "role": "owner", "projects": ["acme"]}), "all projects"),
     ] {
         let refused = gateway.send(Method::POST, "/v1/tokens", body.clone()).await;
         assert!([400, 404].contains(&refused.status.as_u16()), "{body}: {}", refused.text);
@@ -191,6 +203,9 @@ async fn each_version_tells_of_failures_in_its_own_way() {
     assert_eq!(unauthorized, json!({"error": {"code": "unauthorized", "message": "Unauthorized"}}));
     let missing = gateway.get("/v2/projects/acme/config").await.expect(404).json();
     assert_eq!(missing["error"]["code"], "not_found");
+    let ill_formed = gateway.get("/v2/projects/BAD/config").await.expect(400).json();
+    assert_eq!(ill_formed["error"]["code"], "bad_request.invalid_ref");
+    assert!(ill_formed["error"]["message"].as_str().unwrap().contains("project ref"), "{ill_formed}");
     let nowhere = gateway.get("/v2/nope").await.expect(404).json();
     assert_eq!(nowhere["error"]["code"], "not_found");
     assert_eq!(gateway.get("/v1/nope").await.expect(404).text, r#"{"message":"Not Found"}"#);

@@ -383,3 +383,51 @@ async fn no_token_raises_what_a_project_may_hold_by_patch() {
     }
     assert_eq!(gateway.get(config).await.expect(200).json(), before);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_is_no_object_changes_nothing_anywhere() {
+    let gateway = Gateway::start().await;
+    gateway.create(json!({"ref": "acme"})).await;
+    let before = (gateway.get("/v1/projects").await.text, gateway.get("/v1/projects/acme/audit").await.text);
+    let document = gateway.ask(Method::GET, "/openapi.json").send().await.expect(200).json();
+    let mut checks = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let takes = |operation: &Value| operation["requestBody"]["content"]["application/json"].is_object();
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(_, operation)| takes(operation)) {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let at = path.replace("{ref}", "acme").replace("{id}", "00000000-0000-4000-8000-000000000000");
+            let refusal = if operation["responses"].get("400").is_some() { 400 } else { 404 };
+            for body in ["null", "[]", "[{}]", "5", "\"text\"", "{", ""] {
+                // What names everything in its path needs no body.
+                if body.is_empty() && path.ends_with("/rotate") {
+                    continue;
+                }
+                let asked = gateway.ask(method.clone(), &at).bearer(TOKEN).raw(body);
+                let answer = asked.send().await;
+                assert_eq!(answer.status, refusal, "{method} {path} {body:?}: {}", answer.text);
+                assert!(answer.json()["message"].is_string(), "{method} {path} {body:?}: {}", answer.text);
+                checks += 1;
+            }
+        }
+    }
+    assert!(checks > 150, "{checks}");
+    let after = (gateway.get("/v1/projects").await.text, gateway.get("/v1/projects/acme/audit").await.text);
+    assert_eq!(after, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_that_cannot_be_is_refused_with_its_field() {
+    let gateway = Gateway::start().await;
+    gateway.create(json!({"ref": "acme"})).await;
+    for (patch, words) in [
+        (json!({"site_url": "https://a.example\0"}), "site_url must not contain NUL characters"),
+        (json!({"jwt_exp": 60, "smtp_pass": "hunter2\0"}), "smtp_pass must not contain NUL characters"),
+        (json!({"site_url": "javascript:alert(1)"}), "site_url must be one absolute URL"),
+        (json!({"uri_allow_list": "https://a.example,data:text/html"}), "uri_allow_list entry 2 must not be"),
+    ] {
+        let refused = gateway.send(Method::PATCH, CONFIG, patch.clone()).await.expect(400);
+        assert!(refused.text.contains(words) && !refused.text.contains("hunter2"), "{patch}: {}", refused.text);
+    }
+    let history = gateway.get(&format!("{CONFIG}/history")).await.expect(200).json();
+    assert_eq!(history.as_array().unwrap().len(), 1);
+}

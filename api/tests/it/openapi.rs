@@ -1,4 +1,4 @@
-//! The document of the routes beside the contract.
+//! The documents: of the routes beside the contract, and of the Management API.
 
 use serde_json::Value;
 
@@ -16,6 +16,17 @@ fn references(value: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// Every `$ref` leads to something in the document.
+fn check_references(document: &Value) {
+    let mut found = Vec::new();
+    references(document, &mut found);
+    assert!(!found.is_empty());
+    for reference in found {
+        let target = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(target).is_some(), "{reference} points nowhere");
+    }
+}
+
 #[tokio::test]
 async fn anybody_may_read_it_and_it_is_whole() {
     let edge = TestEdge::new(FakeRuntime::default());
@@ -23,13 +34,13 @@ async fn anybody_may_read_it_and_it_is_whole() {
     assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, Some("application/json")));
     let document = answer.json();
     assert_eq!(document["openapi"], "3.1.0");
-    let mut found = Vec::new();
-    references(&document, &mut found);
-    assert!(!found.is_empty());
-    for reference in found {
-        let target = reference.strip_prefix('#').unwrap();
-        assert!(document.pointer(target).is_some(), "{reference} points nowhere");
-    }
+    check_references(&document);
+}
+
+#[test]
+fn the_management_apis_document_is_whole() {
+    // A unit test holds what is served against this file.
+    check_references(&serde_json::from_str(include_str!("../../openapi/management.json")).unwrap());
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use domain::ids::{ChallengeId, PasskeyId};
 use domain::passkey_registration::Challenge;
 use domain::passkeys::{self, Passkey};
-use domain::refusal::Refusal;
+use domain::refusal::{PasskeyRefusal, Refusal};
 use domain::{passkey_authentication, passkey_registration};
 use serde_json::json;
 use uuid::Uuid;
@@ -53,7 +53,7 @@ async fn a_passkey_is_registered() {
             .on(|_, verify: passkey_registration::Verify| {
                 let body = verify.body?;
                 match body.credential {
-                    None => Err(Refusal::PasskeyCredentialRequired.into()),
+                    None => Err(Refusal::from(PasskeyRefusal::CredentialRequired).into()),
                     Some(credential) => {
                         assert_eq!((body.challenge.as_str(), credential), ("c", json!({"id": "x"})));
                         Ok(passkey("Passkey"))
@@ -121,11 +121,11 @@ async fn passkeys_are_listed_renamed_and_removed() {
             })
             .on(|_, rename: passkeys::Rename| match rename.passkey.as_str() {
                 "mine" => Ok(passkey(&rename.friendly_name?)),
-                _ => Err(Refusal::PasskeyNotFound.into()),
+                _ => Err(Refusal::from(PasskeyRefusal::NotFound).into()),
             })
             .on(|_, delete: passkeys::Delete| match delete.passkey.as_str() {
                 "mine" => Ok(()),
-                _ => Err(Refusal::PasskeyNotFound.into()),
+                _ => Err(Refusal::from(PasskeyRefusal::NotFound).into()),
             }),
     );
     let first = r#"{"id":"00000000-0000-0000-0000-000000000001","created_at":"2023-11-14T22:13:20Z"}"#;
@@ -169,7 +169,7 @@ async fn an_admin_lists_and_removes_passkeys() {
 
 #[tokio::test]
 async fn without_passkeys_nothing_is_told_but_that() {
-    let disabled = || Refusal::PasskeyDisabled;
+    let disabled = || Refusal::from(PasskeyRefusal::Disabled);
     let edge = TestEdge::new(
         FakeRuntime::default()
             .on(move |_, _: passkeys::List| Err(disabled().into()))

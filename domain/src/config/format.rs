@@ -13,7 +13,7 @@ use crate::redirect;
 pub enum Format {
     /// Anything.
     Plain,
-    /// An absolute URL without comma, not empty.
+    /// An absolute URL without comma, not empty: http, https, or a scheme of an app's own.
     SiteUrl,
     /// One or more characters, no comma.
     OneUrl,
@@ -72,7 +72,7 @@ impl Format {
     fn holds(self, text: &str) -> bool {
         match self {
             Self::Plain | Self::List | Self::AllowList | Self::Words(_) => true,
-            Self::SiteUrl => !text.contains(',') && Url::parse(text).is_ok(),
+            Self::SiteUrl => is_site_url(text),
             Self::OneUrl => !text.is_empty() && !text.contains(','),
             Self::HttpUrl => Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https")),
             Self::Tags => text.split(',').map(str::trim).all(is_tag_or_empty) && !text.trim_start().starts_with(','),
@@ -91,7 +91,7 @@ impl Format {
     fn sentence(self) -> &'static str {
         match self {
             Self::Plain | Self::List | Self::AllowList | Self::Words(_) => "must be a text",
-            Self::SiteUrl => "must be one absolute URL without a comma",
+            Self::SiteUrl => "must be one absolute URL without a comma: http, https, or a scheme of an app's own",
             Self::OneUrl => "must be one URL without a comma",
             Self::HttpUrl => "must be an absolute http or https URL",
             Self::Tags => "must be a comma list of words of letters, digits, _ and -",
@@ -114,11 +114,29 @@ impl Format {
 
 fn allow_list_demand(text: &str) -> Option<String> {
     for (place, entry) in text.split(',').enumerate() {
+        let place = place + 1;
         if let Err(problem) = redirect::Pattern::parse(entry) {
-            return Some(format!("entry {} must be a URL or a glob: {problem}", place + 1));
+            return Some(format!("entry {place} must be a URL or a glob: {problem}"));
+        }
+        if let Some((scheme, _)) = entry.split_once(':').filter(|(scheme, _)| redirect::is_dangerous(scheme.trim())) {
+            return Some(format!("entry {place} must not be of the scheme {}", scheme.trim()));
         }
     }
     None
+}
+
+/// Whether browsers can be sent to `text` by default: one absolute URL of the web, or of a scheme of an app's own. What runs as a
+/// script, holds its own page or opens files is none, nor is what no browser opens as a page.
+pub fn is_site_url(text: &str) -> bool {
+    if text.contains(',') || text.trim() != text || text.contains(char::is_control) {
+        return false;
+    }
+    let Ok(url) = Url::parse(text) else { return false };
+    match url.scheme() {
+        "http" | "https" => url.has_host(),
+        "ftp" | "ws" | "wss" => false,
+        scheme => !redirect::is_dangerous(scheme),
+    }
 }
 
 fn unknown_word(text: &str, words: &[&str]) -> Option<String> {
@@ -309,12 +327,46 @@ mod tests {
 
     #[test]
     fn site_urls_are_absolute() {
-        for good in ["http://localhost:3000", "https://site.example.com:8443/home?from=site", "com.app://home"] {
+        for good in [
+            "http://localhost:3000",
+            "https://site.example.com:8443/home?from=site",
+            "HTTPS://site.example.com",
+            "com.app://home",
+            "exp://192.168.1.5:8081",
+            "myapp:home",
+        ] {
             assert!(accepted(Format::SiteUrl, good), "{good}");
         }
-        for bad in ["example.com", "/home", "https://a.example,https://b.example"] {
+        for bad in ["example.com", "/home", "https://a.example,https://b.example", " https://a.example", "https://"] {
             assert!(!accepted(Format::SiteUrl, bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn no_browser_is_sent_to_a_script_a_file_or_a_page_of_its_own() {
+        for bad in [
+            "javascript:alert(1)",
+            "JavaScript:alert(1)",
+            "java\nscript:alert(1)",
+            "\tjavascript:alert(1)",
+            " javascript:alert(1)",
+            "javascript://example.com/%0aalert(1)",
+            "data:text/html,<script>alert(1)</script>",
+            "vbscript:msgbox(1)",
+            "file:///etc/passwd",
+            "blob:https://example.com/1",
+            "filesystem:https://example.com/x",
+            "about:blank",
+            "view-source:https://example.com",
+            "ftp://example.com",
+            "ws://example.com",
+        ] {
+            assert!(!accepted(Format::SiteUrl, bad), "{bad}");
+        }
+        for bad in ["javascript:alert(1)", "https://a.example,DATA:text/html", "file:///**", " javascript:**"] {
+            assert!(!accepted(Format::AllowList, bad), "{bad}");
+        }
+        assert!(accepted(Format::AllowList, "https://a.example/**,com.app://cb,data.app://cb,**"));
     }
 
     #[test]

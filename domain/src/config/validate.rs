@@ -9,6 +9,7 @@ use crate::config::field::{Field, Kind, Literal, Lock};
 use crate::config::fields::{FIELDS, field};
 use crate::config::format::{list, shown};
 use crate::config::mail::link_bodies;
+use crate::project::Profile;
 use crate::redirect::has_wildcard;
 
 /// Why a field is refused.
@@ -76,6 +77,33 @@ pub fn validate_patch(current: &Explicit, patch: &Map<String, Value>) -> Result<
 /// Every problem of the values.
 pub fn validate_new(values: &Map<String, Value>) -> Result<Explicit, Vec<Problem>> {
     validate(&Explicit::default(), values, false)
+}
+
+/// The values of an `earlier` version, judged as a patch of them would be now, in the place of the `current` ones. Going back brings
+/// settings back and gives no protection up: the security profile stays what it is where the earlier one is looser, and what is not the
+/// project's to decide stays in any case.
+///
+/// # Errors
+/// Every problem of the values, and of what would result from them.
+pub fn validate_rollback(current: &Explicit, earlier: &Explicit) -> Result<Explicit, Vec<Problem>> {
+    let mut kept = Explicit::default();
+    let mut values = earlier.to_map();
+    let mut keep = |name: &str| {
+        values.remove(name);
+        kept.set(name, current.get(name).cloned().unwrap_or_default());
+    };
+    FIELDS.iter().filter(|field| field.is_answer_only()).for_each(|field| keep(field.name));
+    if strictness(earlier) < strictness(current) {
+        PROFILE.into_iter().for_each(keep);
+    }
+    validate(&kept, &values, true)
+}
+
+const PROFILE: [&str; 2] = ["security_profile", "security_profile_mode"];
+
+/// Grows with what the security profile holds a project to.
+fn strictness(values: &Explicit) -> (bool, bool) {
+    (values.profile() == Profile::Shield, values.enforces_locks())
 }
 
 fn validate(current: &Explicit, patch: &Map<String, Value>, answered: bool) -> Result<Explicit, Vec<Problem>> {
@@ -175,7 +203,7 @@ fn contradictions(values: &Explicit) -> Vec<Problem> {
 fn allows_every_origin(values: &Explicit) -> bool {
     match values.text("security_cors_allowed_origins") {
         Some(origins) => list(origins).any(|origin| origin == "*"),
-        None => values.profile() == crate::project::Profile::Compat,
+        None => values.profile() == Profile::Compat,
     }
 }
 
@@ -201,7 +229,7 @@ const HOOKS: [(&str, &str, &str); 7] = [
 fn templates_without_domain(values: &Explicit) -> Vec<Problem> {
     let name = "mailer_require_domain_in_templates";
     let set = values.get(name).and_then(Value::as_bool);
-    if !set.unwrap_or(values.profile() == crate::project::Profile::Shield) {
+    if !set.unwrap_or(values.profile() == Profile::Shield) {
         return Vec::new();
     }
     let host = values.text("site_url").and_then(|url| url::Url::parse(url).ok()?.host_str().map(str::to_owned));

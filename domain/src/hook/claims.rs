@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::refusal::Refusal;
+use crate::refusal::HookRefusal;
 
 /// A kind of JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ const RULES: [Rule; 16] = [
 ///
 /// # Errors
 /// One line for each claim that is missing or of another type.
-pub fn check(claims: Value) -> Result<Map<String, Value>, Refusal> {
+pub fn check(claims: Value) -> Result<Map<String, Value>, HookRefusal> {
     let mut problems = Vec::new();
     match &claims {
         Value::Object(claims) => {
@@ -77,7 +77,7 @@ pub fn check(claims: Value) -> Result<Map<String, Value>, Refusal> {
             claims.values_mut().for_each(round);
             Ok(claims)
         }
-        _ => Err(Refusal::HookClaimsInvalid(problems)),
+        _ => Err(HookRefusal::ClaimsInvalid(problems)),
     }
 }
 
@@ -154,7 +154,7 @@ mod tests {
 
     fn problems(claims: Value) -> Vec<String> {
         match check(claims) {
-            Err(Refusal::HookClaimsInvalid(problems)) => problems,
+            Err(HookRefusal::ClaimsInvalid(problems)) => problems,
             other => panic!("{other:?}"),
         }
     }
@@ -172,7 +172,7 @@ mod tests {
             let mut less = claims();
             less.remove(*name);
             let checked = check(Value::Object(less));
-            let expected = Refusal::HookClaimsInvalid(vec![format!("(root): {name} is required")]);
+            let expected = HookRefusal::ClaimsInvalid(vec![format!("(root): {name} is required")]);
             assert_eq!(checked.err(), required.then_some(expected), "{name}");
         }
         let mut bare = claims();
@@ -230,7 +230,7 @@ mod tests {
         let mistyped = "aud: Invalid type. Expected: [string,array], given: integer";
         assert_eq!(problems(Value::Object(mixed)), ["(root): role is required", mistyped]);
         assert_eq!(problems(Value::Null), ["(root): Invalid type. Expected: object, given: null"]);
-        let text = Refusal::HookClaimsInvalid(problems(Value::Null)).wire().message;
+        let text = HookRefusal::ClaimsInvalid(problems(Value::Null)).wire().message;
         assert_eq!(
             text,
             "output claims do not conform to the expected schema: \n- (root): Invalid type. Expected: object, given: null\n"

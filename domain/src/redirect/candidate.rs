@@ -39,7 +39,7 @@ impl Candidate {
         };
         let (spelled_scheme, after) = text.split_once(':')?;
         let scheme = spelled_scheme.to_ascii_lowercase();
-        if !is_scheme(&scheme) || DANGEROUS.contains(&scheme.as_str()) {
+        if !is_scheme(&scheme) || is_dangerous(&scheme) {
             return None;
         }
         let (authority, rest) = match after.strip_prefix("//") {
@@ -161,6 +161,11 @@ impl fmt::Display for Candidate {
             None => Ok(()),
         }
     }
+}
+
+/// Whether addresses of a scheme never lead back to an application.
+pub(super) fn is_dangerous(scheme: &str) -> bool {
+    DANGEROUS.iter().any(|dangerous| scheme.eq_ignore_ascii_case(dangerous))
 }
 
 fn is_scheme(text: &str) -> bool {

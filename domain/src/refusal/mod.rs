@@ -10,13 +10,13 @@ macro_rules! refusals {
             $(#[$doc:meta])*
             $name:ident $( ( $($arg:ident : $ty:ty),+ ) )? => $status:expr, $code:literal $message:expr;
         )+
-        $( + $other:ident($rows:ty); )?
+        $( + $other:ident($rows:ty); )*
     ) => {
         $(#[$about])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum $table {
             $( $(#[$doc])* #[doc = concat!("`", stringify!($status), "` `", $code, "`")] $name $( ( $($ty),+ ) )?, )+
-            $( #[doc = "A row of the table beside this one."] $other($rows), )?
+            $( #[doc = "A row of the table beside this one."] $other($rows), )*
         }
 
         impl $table {
@@ -24,7 +24,7 @@ macro_rules! refusals {
             pub fn wire(&self) -> Wire {
                 match self {
                     $( Self::$name $( ( $($arg),+ ) )? => Wire { status: $status, code: $code, message: Cow::from($message) }, )+
-                    $( Self::$other(row) => row.wire(), )?
+                    $( Self::$other(row) => row.wire(), )*
                 }
             }
         }
@@ -33,15 +33,19 @@ macro_rules! refusals {
             fn from(row: $rows) -> Self {
                 Self::$other(row)
             }
-        } )?
+        } )*
     };
 }
 
+mod hooks;
 mod parts;
+mod passkeys;
 mod providers;
 mod table;
 
+pub use hooks::HookRefusal;
 pub use parts::{DatabaseError, WeakPassword, WeakReason, Wire};
+pub use passkeys::PasskeyRefusal;
 pub use providers::ProviderRefusal;
 pub use table::Refusal;
 

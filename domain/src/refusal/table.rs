@@ -1,13 +1,14 @@
-//! The table: one row for each refusal, by the endpoint that gives it. What concerns providers and wallets has a table beside it.
+//! The table: one row for each refusal, by the endpoint that gives it. What concerns hooks, passkeys, and providers with wallets has
+//! a table each beside it.
 
 use std::borrow::Cow;
 
-use super::{DatabaseError, ProviderRefusal, WeakPassword, Wire};
+use super::{HookRefusal, PasskeyRefusal, ProviderRefusal, WeakPassword, Wire};
 use crate::ids::ChallengeId;
 use crate::quota::Quota;
 
 refusals! {
-    /// A refusal. The variants, with those of [`ProviderRefusal`], are the whole table.
+    /// A refusal. The variants, with those of the tables it ends with, are the whole table.
     Refusal:
     // transport
     /// The body is not the JSON object that is wanted; holds the parser's words.
@@ -232,33 +233,6 @@ refusals! {
     /// The judge could not be asked.
     CaptchaUnavailable => 500, "unexpected_failure" "captcha verification process failed";
 
-    // hooks
-    /// The hook's own words, with the status it asks for.
-    HookRejected(status: u16, message: String) => *status, "" message.clone();
-    /// The hook could not be asked: no code of its own; holds the text.
-    HookFailed(message: String) => 500, "unexpected_failure" message.clone();
-    /// The deadline over all attempts has passed.
-    HookTimeout => 422, "hook_timeout" "Failed to reach hook within maximum time of 5.000000 seconds";
-    /// The last attempt failed.
-    HookTimeoutAfterRetry => 422, "hook_timeout_after_retry" "Failed to reach hook after maximum retries";
-    /// The answer has no type, or another; holds the text.
-    HookContentType(message: String) => 400, "hook_payload_invalid_content_type" message.clone();
-    /// The answer is too large.
-    HookPayloadTooLarge => 422, "hook_payload_over_size_limit" "Payload size exceeded size limit of 204800 bytes";
-    /// A function of the project's database raised; holds SQLSTATE, message, detail, hint and the hook's URI. Legacy
-    /// clients see the database's words where the contract lets them (`contract/core.md` §2.1).
-    HookRaised(_raised: DatabaseError, uri: String) => 500, "unexpected_failure"
-        format!("Error running hook URI: {uri}");
-    /// The custom-access-token hook gave no claims.
-    HookClaimsMissing => 500, "unexpected_failure" "output claims field is missing";
-    /// The claims of the custom-access-token hook are not those of an access token; holds one line for each problem.
-    HookClaimsInvalid(problems: Vec<String>) => 500, "unexpected_failure"
-        format!("output claims do not conform to the expected schema: \n{}", lines(problems));
-    /// The password-verification hook said no; holds its words.
-    PasswordAttemptRejected(message: String) => 400, "invalid_credentials" message.clone();
-    /// Called when an account was made, and failed.
-    AfterUserCreatedFailed => 500, "unexpected_failure" "Error invoking hook";
-
     // verify
     /// No type.
     VerifyTypeRequired => 400, "validation_failed" "Verify requires a verification type";
@@ -434,42 +408,6 @@ refusals! {
     /// The relying party cannot be told from the settings.
     WebauthnNotConfigured => 500, "unexpected_failure" "Failed to initialize WebAuthn";
 
-    // passkeys
-    /// Switched off.
-    PasskeyDisabled => 404, "passkey_disabled" "Passkeys are disabled";
-    /// The account is managed elsewhere.
-    PasskeySsoUser => 422, "validation_failed" "SSO users cannot register passkeys";
-    /// The second factor is due.
-    PasskeyNeedsAal2 => 403, "insufficient_aal" "AAL2 session is required to manage passkeys when MFA is enabled";
-    /// As many as may be.
-    TooManyPasskeys => 422, "too_many_passkeys" "Maximum number of passkeys reached";
-    /// No challenge.
-    PasskeyChallengeRequired => 400, "validation_failed" "challenge_id is required";
-    /// No answer of an authenticator.
-    PasskeyCredentialRequired => 400, "validation_failed" "credential is required";
-    /// Not a UUID.
-    PasskeyChallengeMalformed => 400, "validation_failed" "challenge_id must be a valid UUID";
-    /// No such challenge, or used before.
-    PasskeyChallengeNotFound => 400, "webauthn_challenge_not_found" "Challenge not found or already used";
-    /// Too old.
-    PasskeyChallengeExpired => 400, "webauthn_challenge_expired" "Challenge has expired";
-    /// An answer that cannot be read.
-    PasskeyResponseInvalid => 400, "webauthn_verification_failed" "Invalid credential response";
-    /// An answer that does not hold.
-    PasskeyInvalid => 400, "webauthn_verification_failed" "Credential verification failed";
-    /// Registered before.
-    PasskeyExists => 422, "webauthn_credential_exists" "This credential is already registered";
-    /// The address is not proven yet.
-    PasskeyEmailNotConfirmed => 403, "email_not_confirmed" "Email not confirmed";
-    /// The number is not proven yet.
-    PasskeyPhoneNotConfirmed => 403, "phone_not_confirmed" "Phone not confirmed";
-    /// No such passkey of this user, or not a UUID.
-    PasskeyNotFound => 404, "validation_failed" "Passkey not found";
-    /// No name.
-    PasskeyNameRequired => 400, "validation_failed" "friendly_name is required";
-    /// More than 120 bytes.
-    PasskeyNameTooLong => 400, "validation_failed" "friendly_name must be 120 characters or less";
-
     // recovery codes and step-up
     /// They cannot be made.
     RecoveryCodesEnrollDisabled => 422, "mfa_recovery_codes_enroll_not_enabled" "MFA enroll is disabled for recovery codes";
@@ -546,11 +484,8 @@ refusals! {
     /// The OAuth server is off.
     OauthServerDisabled => 404, "feature_disabled" "OAuth server is disabled";
 
-    // sign-ins at others
+    // the tables beside it
+    + Hook(HookRefusal);
+    + Passkey(PasskeyRefusal);
     + Provider(ProviderRefusal);
-}
-
-/// One list item a line.
-fn lines(items: &[String]) -> String {
-    items.iter().map(|item| format!("- {item}\n")).collect()
 }

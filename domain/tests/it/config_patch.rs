@@ -1,6 +1,6 @@
 //! What a PATCH of the configuration may do.
 
-use domain::config::{Explicit, describe, effective, unknown_keys, validate_new, validate_patch};
+use domain::config::{Explicit, describe, effective, unknown_keys, validate_new, validate_patch, validate_rollback};
 use serde_json::{Value, json};
 
 use crate::support::{defaults, object, patched, refused};
@@ -26,7 +26,7 @@ fn every_problem_is_told_at_once_with_field_bound_and_value() {
             "mailer_otp_length must be a whole number from 6 to 10, got 5",
             "passkey_enabled must not be null, got null",
             "sessions_timebox must be a number of at least 0, got -1",
-            r#"site_url must be one absolute URL without a comma, got "https://a.example,https://b.example""#,
+            r#"site_url must be one absolute URL without a comma: http, https, or a scheme of an app's own, got "https://a.example,https://b.example""#,
             r#"sms_provider must be one of "messagebird", "textlocal", "twilio", "twilio_verify", "vonage", got "pigeon""#,
             r#"smtp_port must be a port number from 1 to 65535 as text, got "0""#,
         ]
@@ -238,4 +238,44 @@ fn a_full_configuration_is_taken() {
     let values = effective(&explicit, &defaults());
     let again: serde_json::Map<String, Value> = values.into_iter().filter(|(_, value)| !value.is_null()).collect();
     assert!(validate_patch(&explicit, &again).is_ok(), "what is answered can be sent back");
+}
+
+/// The way back from one set of values to another.
+fn gone_back(current: Value, earlier: Value) -> Result<Value, String> {
+    let (current, earlier) = (Explicit::from_map(object(current)), Explicit::from_map(object(earlier)));
+    validate_rollback(&current, &earlier).map(|next| next.to_map().into()).map_err(|problems| describe(&problems))
+}
+
+#[test]
+fn the_way_back_gives_no_security_profile_up() {
+    let shield = json!({"security_profile": "shield", "jwt_exp": 600});
+    let advised = json!({"security_profile": "shield", "security_profile_mode": "advise"});
+    assert_eq!(
+        gone_back(shield.clone(), json!({"security_profile": "compat", "site_url": "https://a.example"})),
+        Ok(json!({"security_profile": "shield", "site_url": "https://a.example"}))
+    );
+    assert_eq!(gone_back(shield.clone(), json!({})), Ok(json!({"security_profile": "shield"})));
+    assert_eq!(
+        gone_back(shield.clone(), advised.clone()),
+        Ok(json!({"security_profile": "shield"})),
+        "and goes on enforcing it"
+    );
+    assert_eq!(gone_back(advised.clone(), json!({"jwt_exp": 700})).unwrap()["security_profile_mode"], "advise");
+    assert_eq!(gone_back(json!({}), shield.clone()), Ok(shield.clone()), "back to a stricter one");
+    assert_eq!(gone_back(advised, shield.clone()), Ok(shield));
+}
+
+#[test]
+fn the_way_back_is_judged_as_a_patch_is() {
+    let shield = json!({"security_profile": "shield"});
+    let loose = gone_back(shield, json!({"jwt_exp": 604_800, "refresh_token_rotation_enabled": false})).unwrap_err();
+    assert!(loose.contains("security profile shield: ") && loose.contains("jwt_exp"), "{loose}");
+    assert!(loose.contains("refresh_token_rotation_enabled"), "{loose}");
+    let old = gone_back(json!({}), json!({"site_url": "javascript:alert(1)", "jwt_exp": -1})).unwrap_err();
+    assert!(old.contains("site_url") && old.contains("jwt_exp"), "rules may be stricter than they were: {old}");
+    let answered = json!({"custom_oauth_max_providers": 1000});
+    assert_eq!(
+        gone_back(json!({"custom_oauth_max_providers": 3}), answered),
+        Ok(json!({"custom_oauth_max_providers": 3}))
+    );
 }

@@ -61,7 +61,7 @@ fn plain_problems_come_before_locks() {
     let problems = validate_patch(&shield(), &object(json!({"jwt_exp": 7200, "site_url": ""}))).unwrap_err();
     assert_eq!(
         describe(&problems),
-        "site_url must be one absolute URL without a comma, got \"\"; \
+        "site_url must be one absolute URL without a comma: http, https, or a scheme of an app's own, got \"\"; \
          security profile shield: jwt_exp must be at most 3600 (TOK-01), got 7200"
     );
 }

@@ -4,7 +4,7 @@
 use domain::factor::FactorType;
 use domain::hook::Point;
 use domain::ids::{FactorId, UserId};
-use domain::refusal::Refusal;
+use domain::refusal::{HookRefusal, Refusal};
 use outbound::hooks::answer;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ pub(crate) async fn password_verified(ctx: &Context, user: UserId, valid: bool) 
     if said.should_logout_user.unwrap_or_default() {
         end_sessions(ctx, user).await?;
     }
-    Err(Refusal::PasswordAttemptRejected(said.message(PASSWORD_REJECTED)).into())
+    Err(HookRefusal::PasswordAttempt(said.message(PASSWORD_REJECTED)).into())
 }
 
 /// Tells that a code of a factor of `user` was checked. A rejection ends the user's sessions.

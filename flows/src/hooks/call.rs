@@ -1,7 +1,7 @@
 //! One call to a hook, over HTTP or to a function in the project's own database.
 
 use domain::hook::{Point, Target};
-use domain::refusal::{DatabaseError, Refusal};
+use domain::refusal::{DatabaseError, HookRefusal};
 use outbound::hooks::HookError;
 use serde_json::Value;
 use storage::FunctionError;
@@ -34,7 +34,7 @@ pub(super) async fn ask<const N: usize>(
 }
 
 /// What the client is told about a hook that refuses or fails. An operator reads of the failures.
-pub(super) fn failed(point: Point, error: &HookError) -> Refusal {
+pub(super) fn failed(point: Point, error: &HookError) -> HookRefusal {
     if !matches!(error, HookError::Rejected { .. }) {
         tracing::warn!(hook = point.name(), %error, "hook failed");
     }
@@ -49,12 +49,12 @@ fn function_failed(point: Point, uri: &str, error: FunctionError) -> Error {
         FunctionError::Raised { sqlstate, message, detail, hint } => {
             let (detail, hint) = (detail.unwrap_or_default(), hint.unwrap_or_default());
             let raised = DatabaseError { code: sqlstate, message, detail, hint };
-            Refusal::HookRaised(raised, uri.to_owned()).into()
+            HookRefusal::Raised(raised, uri.to_owned()).into()
         }
         FunctionError::NotAvailable | FunctionError::Name | FunctionError::Timeout => not_called(uri).into(),
     }
 }
 
-fn not_called(uri: &str) -> Refusal {
-    Refusal::HookFailed(format!("Error running hook URI: {uri}"))
+fn not_called(uri: &str) -> HookRefusal {
+    HookRefusal::Failed(format!("Error running hook URI: {uri}"))
 }

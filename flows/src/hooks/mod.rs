@@ -8,7 +8,7 @@ mod payload;
 use domain::access_token::Claims;
 use domain::hook::{Point, claims};
 use domain::ids::UserId;
-use domain::refusal::Refusal;
+use domain::refusal::HookRefusal;
 use domain::secret::Secret;
 use domain::user::{Metadata, User};
 use domain::user_json;
@@ -77,7 +77,7 @@ pub(crate) async fn access_token(ctx: &Context, claims: Claims, user: UserId, me
         Some(Value::Null) => Value::Null,
         Some(said) => {
             let mut fields: Metadata = answer::read(&said).map_err(|error| call::failed(point, &error))?;
-            match fields.remove("claims").ok_or(Refusal::HookClaimsMissing)? {
+            match fields.remove("claims").ok_or(HookRefusal::ClaimsMissing)? {
                 given @ (Value::Object(_) | Value::Null) => given,
                 _ => return Err(call::failed(point, &HookError::Output).into()),
             }

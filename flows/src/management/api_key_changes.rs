@@ -45,7 +45,7 @@ impl Management {
         patch: PatchApiKey,
         reveal: bool,
     ) -> Result<ApiKeyView> {
-        let bundle = self.bundle(project).await?;
+        let bundle = self.changeable(project).await?;
         let old = self.living_key(&bundle, key)?;
         let new = patched(old, patch)?;
         let control = self.noting("api_key.changed", Some(&bundle.project), Some(logged(old)), Some(logged(&new)));
@@ -71,7 +71,7 @@ impl Management {
         if grace > LONGEST_GRACE {
             return Err(Error::Invalid(format!("grace_seconds must be at most {LONGEST_GRACE}")));
         }
-        let bundle = self.bundle(project).await?;
+        let bundle = self.changeable(project).await?;
         let (id, now) = (bundle.project.id, self.now());
         let old = self.living_key(&bundle, key)?;
         if old.expires_at.is_some() {

@@ -85,7 +85,7 @@ impl Management {
 
     /// Makes a key; shown in clear once, or later with `reveal`.
     pub async fn create_api_key(&self, project: &ProjectRef, request: NewApiKeyRequest) -> Result<ApiKeyView> {
-        let bundle = self.bundle(project).await?;
+        let bundle = self.changeable(project).await?;
         let kind = match request.kind.as_str() {
             "publishable" => Kind::Publishable,
             "secret" => Kind::Secret,
@@ -108,7 +108,7 @@ impl Management {
 
     /// Removes a key; it is refused at once.
     pub async fn delete_api_key(&self, project: &ProjectRef, key: Uuid) -> Result<ApiKeyView> {
-        let bundle = self.bundle(project).await?;
+        let bundle = self.changeable(project).await?;
         let deleted = self.living_key(&bundle, key)?;
         let control = self.noting("api_key.deleted", Some(&bundle.project), Some(logged(deleted)), None);
         if !control.api_keys().delete(bundle.project.id, key, self.now()).await? {
@@ -125,7 +125,7 @@ impl Management {
 
     /// Accepts or refuses the old-style keys from now on.
     pub async fn set_legacy_keys_enabled(&self, project: &ProjectRef, enabled: bool) -> Result<bool> {
-        let bundle = self.bundle(project).await?;
+        let bundle = self.changeable(project).await?;
         if bundle.legacy_keys_enabled == enabled {
             return Ok(enabled);
         }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::imports::token_shift;
 use super::{Error, Management};
+use crate::gateways::{ALIVE, any_silent};
 
 /// After how many seconds without a word a worker is taken to be gone.
 pub(super) const LEASE: i64 = storage::control::MOVE_SILENCE;
@@ -37,8 +38,6 @@ const COPIES: u32 = 6;
 const FEW: u64 = 500;
 /// How many seconds a hold outlives what it is for, so that the switch is durable before anybody serves again.
 const MARGIN: i64 = 5;
-/// How many seconds a gateway that says nothing counts as alive.
-const ALIVE: i64 = 30;
 /// How long messages are waited for that somebody is delivering.
 const DELIVERING: Duration = Duration::from_secs(2);
 /// How long the other gateways get to serve from the new place before another worker has to look after what is left.
@@ -158,6 +157,7 @@ impl Mover {
                 took.as_secs() + 1
             )));
         }
+        self.await_silent().await?;
         let hold = self.hold(budget).await?;
         let outcome = self.switch(&source, &target, shift, hold, Instant::now() + budget).await;
         if outcome.is_err() {
@@ -433,6 +433,17 @@ impl Mover {
             self.look().await?;
             sleep(LOOK).await;
         }
+    }
+
+    /// Waits for gateways that have fallen silent, while the project serves: they speak again, or count as gone.
+    async fn await_silent(&mut self) -> Result<(), Stop> {
+        let until = Instant::now() + FOLLOWING;
+        while any_silent(&self.management.control, self.management.now()).await? && Instant::now() < until {
+            self.speak().await?;
+            self.look().await?;
+            sleep(LOOK).await;
+        }
+        Ok(())
     }
 
     async fn has_switched(&self) -> Result<bool, Stop> {

@@ -36,7 +36,7 @@ impl Management {
     ) -> Result<Map<String, Value>> {
         check_note(note)?;
         loop {
-            let bundle = self.bundle(project).await?;
+            let bundle = self.changeable(project).await?;
             let explicit = self.open_config(&bundle)?;
             let next = patched(project, &explicit, patch)?;
             if next == explicit || self.store_config(&bundle, &explicit, &next, "config.changed", note).await?.is_some()

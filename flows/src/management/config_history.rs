@@ -101,16 +101,16 @@ impl Management {
         Ok(ConfigDiff { from, to, changes: self.changes(project, &explicit, &next) })
     }
 
-    /// Brings an earlier version back, as a new one. It must still be valid.
+    /// Brings an earlier version back, as a new one: judged as a patch with its values would be, and under the security profile that
+    /// the project has now where that is the stricter one.
     pub async fn rollback_config(&self, project: &ProjectRef, version: i64, note: Option<&str>) -> Result<ConfigDiff> {
         check_note(note)?;
         let reason = note.map_or_else(|| format!("back to version {version}"), str::to_owned);
         loop {
-            let bundle = self.bundle(project).await?;
+            let bundle = self.changeable(project).await?;
             let explicit = self.open_config(&bundle)?;
             let (_, earlier) = self.stored(&bundle, version).await?;
-            // The rules may be stricter than they were.
-            let next = config::validate_patch(&earlier, &Map::new()).map_err(problems)?;
+            let next = config::validate_rollback(&explicit, &earlier).map_err(problems)?;
             let changes = self.changes(project, &explicit, &next);
             let from = bundle.config.version;
             if next == explicit {

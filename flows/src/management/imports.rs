@@ -188,6 +188,10 @@ impl Management {
             return Err(Error::Conflict(format!("line {next} comes next")));
         }
         let bundle = self.bundle(&project.project_ref).await?;
+        // Whoever began before the import may not know that the rows are a project's again.
+        if self.control.leftovers().is_being_cleared(project.id, self.now()).await? {
+            return Err(Error::Busy("what a move has left of the project is still being removed".into()));
+        }
         let key = self.key_of(&state, project.id)?;
         let known = usize::try_from(next - from).unwrap_or(usize::MAX);
         let lines = ndjson.lines().filter(|line| !line.trim().is_empty()).skip(known);
@@ -303,7 +307,8 @@ impl Management {
                 "the archive's project is on this gateway already: move it, or delete it first".to_owned(),
             ));
         }
-        let database = self.databases.open(project.placement, url, project.id).await?;
+        let database = self.open_place(project.placement, url, project.id).await?;
+        self.clear_for(project.id, project.placement, url).await?;
         let store = TenantStore::new(database, project.instance);
         if store.census().await?.iter().any(|(_, count)| *count > 0) {
             return Err(Error::Conflict("rows of the archive's project are in that database already".to_owned()));

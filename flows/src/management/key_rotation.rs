@@ -36,7 +36,7 @@ impl Management {
         if standby > LONGEST_STANDBY {
             return Err(Error::Invalid(format!("standby_seconds must be at most {LONGEST_STANDBY}")));
         }
-        let bundle = self.bundle(project).await?;
+        let bundle = self.changeable(project).await?;
         let next = match self.waiting(&bundle, rotate.algorithm.as_deref())? {
             Some(waiting) => waiting.id,
             None => {

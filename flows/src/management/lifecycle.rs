@@ -4,7 +4,7 @@ use domain::ids::ProjectRef;
 use domain::project::{Project, Status};
 use serde_json::{Value, json};
 
-use super::{Error, Management, ProjectView, Result};
+use super::{Error, Management, ProjectView, Result, not_importing};
 
 /// How long a deleted project can be restored when nothing is said, in seconds: a week.
 pub const DEFAULT_GRACE: i64 = 7 * 24 * 3600;
@@ -16,6 +16,7 @@ impl Management {
     /// Stops or resumes serving a project; its data stays.
     pub async fn set_paused(&self, project: &ProjectRef, paused: bool) -> Result<ProjectView> {
         let found = self.project(project).await?.project;
+        not_importing(&found)?;
         let (status, action) =
             if paused { (Status::Paused, "project.paused") } else { (Status::Active, "project.resumed") };
         if found.status != status {

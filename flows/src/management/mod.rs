@@ -13,12 +13,14 @@ mod gateways;
 mod health;
 mod imports;
 mod key_rotation;
+mod leftovers;
 mod lifecycle;
 mod mail;
 mod marks;
 mod moves;
 mod operator_log;
 mod operators;
+mod own_databases;
 mod projects;
 mod providers;
 mod purge;
@@ -41,7 +43,7 @@ use domain::config::Defaults;
 use domain::entropy::Entropy;
 use domain::ids::{ProjectId, ProjectRef};
 use domain::operator::Operator;
-use domain::project::{Project, Status};
+use domain::project::{HoldReason, Project, Status};
 use domain::quota::Quotas;
 use domain::time::{Clock, Timestamp};
 use outbound::dns::TxtRecords;
@@ -137,6 +139,15 @@ impl ProjectUrls {
     }
 }
 
+/// Refuses to change a project that is what its archive says once that has come.
+fn not_importing(project: &Project) -> Result<()> {
+    if project.hold.is_some_and(|hold| hold.reason == HoldReason::Importing) {
+        let why = "is still being imported: finish the import, or give it up, first";
+        return Err(Error::Conflict(format!("project {} {why}", project.project_ref)));
+    }
+    Ok(())
+}
+
 impl Management {
     /// The same hand, in the name of `operator`: what it changes is noted so, and what it lists is what he may see.
     #[must_use]
@@ -162,6 +173,13 @@ impl Management {
     /// The rows of a project.
     pub(super) fn rows(&self, bundle: &Bundle) -> Result<TenantStore> {
         Ok(source::store(&self.databases, &self.master_key, bundle)?)
+    }
+
+    /// The same for who changes it: not while its archive is still coming.
+    pub(super) async fn changeable(&self, project: &ProjectRef) -> Result<Bundle> {
+        let bundle = self.bundle(project).await?;
+        not_importing(&bundle.project)?;
+        Ok(bundle)
     }
 
     /// A project whose rows may be changed now: not while it is on its way to another database.

@@ -5,7 +5,7 @@
 //! has changed for anybody: whatever goes wrong before it, the move is given up and the copies are removed. `carry_out.rs` does it.
 
 use domain::ids::{ProjectId, ProjectRef};
-use domain::project::{HoldReason, Placement, Project};
+use domain::project::{HoldReason, Placement, Project, Status};
 use domain::secret::Secret;
 use domain::time::Timestamp;
 use serde_json::json;
@@ -170,19 +170,38 @@ impl Management {
         self.placement_of(&bundle.project).await
     }
 
-    /// Goes on with a move that whoever worked on it has abandoned. Nothing happens where somebody else does already.
+    /// Goes on with a move that whoever worked on it has abandoned, or removes what one has left that was given up. Nothing happens
+    /// where somebody else does already.
     pub async fn resume_move(&self, project: ProjectId) -> Result<()> {
         let Some(mut movement) = self.control.moves().read(project).await? else { return Ok(()) };
         let now = self.now();
-        if movement.phase.is_over() || now.unix() - movement.updated_at.unix() < LEASE {
+        if now.unix() - movement.updated_at.unix() < LEASE {
+            return Ok(());
+        }
+        if movement.phase.is_over() && !self.has_copies(&movement).await? {
             return Ok(());
         }
         let worker = self.entropy.uuid();
         if self.control.moves().take_up(&movement, worker, now).await? {
             movement.updated_at = now;
-            self.spawn(movement, worker);
+            if movement.phase.is_over() {
+                let mover = Mover::new(self.clone(), movement, worker);
+                tokio::spawn(async move { mover.clear_up().await });
+            } else {
+                self.spawn(movement, worker);
+            }
         }
         Ok(())
+    }
+
+    /// Whether a move that was given up may have left copies, of a project that lives: those of one that ends go with it.
+    async fn has_copies(&self, movement: &Move) -> Result<bool> {
+        let left = self.control.moves().left_behind(movement.project).await?;
+        if movement.phase != MovePhase::Failed || left.is_none_or(|left| left.id != movement.id) {
+            return Ok(false);
+        }
+        let project = self.control.projects().by_id(movement.project).await?;
+        Ok(project.is_some_and(|project| project.status != Status::Deleting))
     }
 
     fn spawn(&self, movement: Move, worker: Uuid) {
@@ -210,20 +229,22 @@ impl Management {
         if placement == project.placement && (placement != Placement::Postgres || same_url) {
             return Err(Error::Invalid("the project is there already".to_owned()));
         }
-        let database = self.databases.open(placement, url, project.id).await?;
+        let database = self.open_place(placement, url, project.id).await?;
+        self.clear_for(project.id, placement, url).await?;
         let target = TenantStore::new(database, project.instance);
-        let is_empty = |counts: Vec<(&str, u64)>| counts.iter().all(|(_, count)| *count == 0);
-        if is_empty(target.census().await?) {
-            return Ok(target);
-        }
         // Copies of a move that was given up and could not clear them away.
         let left_by = before.filter(|movement| movement.phase == MovePhase::Failed && movement.placement == placement);
-        let its_url = left_by.map(|movement| self.opened_url(project.id, movement.sealed_url.as_ref())).transpose()?;
-        if its_url.is_some_and(|its| its.as_ref().map(Secret::expose) == url.map(Secret::expose)) {
-            target.purge().await?;
-            return Ok(target);
+        if let Some(movement) = left_by {
+            let its_url = self.opened_url(project.id, movement.sealed_url.as_ref())?;
+            if its_url.as_ref().map(Secret::expose) == url.map(Secret::expose) {
+                target.purge().await?;
+                self.control.moves().cleared(project.id, movement.id).await?;
+            }
         }
-        Err(Error::Conflict("rows of this project are in that database already".to_owned()))
+        if target.census().await?.iter().any(|(_, count)| *count > 0) {
+            return Err(Error::Conflict("rows of this project are in that database already".to_owned()));
+        }
+        Ok(target)
     }
 
     /// The address of a database, from where a move keeps it.

@@ -1,7 +1,5 @@
 //! Who changed what: noted in the transaction of the change itself, with what was before and what is after, secrets left out.
 
-use std::collections::BTreeSet;
-
 use domain::ids::ProjectRef;
 use domain::operator::Reach;
 use domain::project::Project;
@@ -25,7 +23,7 @@ const MOST: u32 = 1000;
 /// Which entries.
 #[derive(Clone, Debug, Default)]
 pub struct ReadLog {
-    /// Of one project alone.
+    /// Of one project alone, also where it is gone; where several had the ref one after the other, of all of them.
     pub project: Option<ProjectRef>,
     /// Older than the entry with this number.
     pub before: Option<i64>,
@@ -76,21 +74,26 @@ impl Management {
             Reach::Everything => None,
             Reach::Projects(ids) => Some(ids.clone()),
         };
-        let projects = match &read.project {
-            None => own,
-            Some(named) => {
-                let id = self.project_id(named).await?;
-                if own.is_some_and(|own| !own.contains(&id)) {
-                    return Err(Error::NotFound);
-                }
-                Some(BTreeSet::from([id]))
-            }
-        };
-        let list = ListLog { projects, before: read.before, limit };
+        let list = ListLog { projects: own, project_ref: read.project, before: read.before, limit };
         let entries: Vec<LogView> = self.control.operator_log().list(&list).await?.into_iter().map(view).collect();
+        if entries.is_empty() {
+            self.check_known(&list).await?;
+        }
         let whole = u32::try_from(entries.len()).is_ok_and(|count| count == limit);
         let next = entries.last().filter(|_| whole).map(|entry| entry.seq);
         Ok(LogPage { entries, next })
+    }
+
+    /// Refuses a ref of which the acting operator may know nothing: there is no such project, and there was none. One that is gone is
+    /// known by its entries.
+    async fn check_known(&self, list: &ListLog) -> Result<()> {
+        let Some(named) = &list.project_ref else { return Ok(()) };
+        let any = ListLog { before: None, limit: 1, ..list.clone() };
+        if !self.control.operator_log().list(&any).await?.is_empty() {
+            return Ok(());
+        }
+        let id = self.project_id(named).await?;
+        if list.projects.as_ref().is_some_and(|own| !own.contains(&id)) { Err(Error::NotFound) } else { Ok(()) }
     }
 
     /// Notes what was done to rows of a project: outside the control store, so after it was done.
@@ -110,7 +113,13 @@ impl Management {
         self.control.noting(self.entry(action, project, before, after))
     }
 
-    fn entry(&self, action: &str, project: Option<&Project>, before: Option<Value>, after: Option<Value>) -> LogEntry {
+    pub(super) fn entry(
+        &self,
+        action: &str,
+        project: Option<&Project>,
+        before: Option<Value>,
+        after: Option<Value>,
+    ) -> LogEntry {
         LogEntry {
             at: self.now(),
             token: self.operator.token,

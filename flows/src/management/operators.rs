@@ -6,6 +6,7 @@ use crypto::api_key;
 use domain::operator::{Operator, Reach, Role, TokenView};
 use domain::secret::Secret;
 use domain::time::Timestamp;
+use serde_json::json;
 
 use super::routes::Recent;
 use super::tokens::prefix;
@@ -66,7 +67,8 @@ impl Management {
         if let Some(known) = tokens.by_hash(&hash).await? {
             return Ok(known.is_good(self.now()));
         }
-        tokens.insert(&view, &hash).await?;
+        let after = json!({ "id": view.id, "name": view.name, "role": view.role });
+        self.noting("token.created", None, None, Some(after)).operator_tokens().insert(&view, &hash).await?;
         self.operators.clear();
         Ok(tokens.by_hash(&hash).await?.is_some_and(|known| known.is_good(self.now())))
     }

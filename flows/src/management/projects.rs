@@ -307,7 +307,7 @@ impl Management {
             return Err(Error::Invalid(why.to_owned()));
         }
         if project.placement != Placement::Gateway {
-            self.databases.open(project.placement, url, project.id).await?;
+            self.open_place(project.placement, url, project.id).await?;
         }
         Ok(())
     }

@@ -7,10 +7,10 @@ use domain::project::{Placement, Project, Status};
 use domain::secret::Secret;
 use serde_json::{Map, Value, json};
 use storage::TenantStore;
-use storage::control::Bundle;
+use storage::control::{Bundle, Leftover};
 use tokio::time::{Instant, sleep};
 
-use super::{Error, Management, Result};
+use super::{Error, Management, Result, leftovers};
 use crate::gateways::all_acknowledge;
 use crate::source;
 
@@ -71,8 +71,9 @@ impl Management {
         if !self.is_let_go().await? || !self.has_no_writer(project.id).await? {
             return Ok(None);
         }
+        let Some(mut found) = self.remove_leftovers(project.id).await? else { return Ok(None) };
         let places = self.places_of(&bundle).await?;
-        let (mut found, mut left) = (Vec::new(), Vec::new());
+        let mut left = Vec::new();
         for (placement, store) in &places {
             add(&mut found, store.census().await.map_err(crate::Error::from)?);
             store.purge().await.map_err(crate::Error::from)?;
@@ -85,13 +86,45 @@ impl Management {
             }
         }
         self.cluster.forget(project.id).await.map_err(|error| Error::Busy(error.into()))?;
-        let control = self.noting("project.purged", Some(project), Some(rows(&found)), Some(rows(&left)));
+        let mut after = rows(&left);
+        let unreached = self.left_at(project.id).await?;
+        if let (Some(after), false) = (after.as_object_mut(), unreached.is_empty()) {
+            after.insert("left_at".to_owned(), unreached.into());
+        }
+        let control = self.noting("project.purged", Some(project), Some(rows(&found)), Some(after));
         control.projects().remove(project.id, self.now()).await?;
         self.announce_route(project).await;
         Ok(Some(found))
     }
 
-    /// Everywhere that rows of the project may be: where it is, and where a move has left some.
+    /// Removes what earlier moves have left, as far as it can be reached. Answers what went, `None` where somebody else is at it.
+    async fn remove_leftovers(&self, project: ProjectId) -> Result<Option<Vec<(&'static str, u64)>>> {
+        let mut gone = Vec::new();
+        for left in self.control.leftovers().of_project(project).await? {
+            match self.clear_left(&left).await {
+                Ok(Some(rows)) => add(&mut gone, rows),
+                Ok(None) => return Ok(None),
+                // The note stays, and with it whoever looks what is due.
+                Err(Error::Busy(error)) => {
+                    tracing::warn!(%project, %error, "rows that a move has left cannot be reached")
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(gone))
+    }
+
+    /// The places where rows of the project are left that nobody has reached, for the operator log.
+    async fn left_at(&self, project: ProjectId) -> Result<Vec<Value>> {
+        let notes = self.control.leftovers().of_project(project).await?;
+        let named = |left: Leftover| {
+            Ok(leftovers::place(left.placement, self.opened_url(project, left.sealed_url.as_ref())?.as_ref()))
+        };
+        notes.into_iter().map(named).collect()
+    }
+
+    /// Everywhere that rows of the project may be: where it is, and where its last move has left some. A place of that one that cannot be
+    /// reached is noted, for whoever looks what is due: the move is forgotten with the project.
     async fn places_of(&self, bundle: &Bundle) -> Result<Vec<(Placement, TenantStore)>> {
         let project = &bundle.project;
         let mut places = vec![(project.placement, self.rows(bundle)?)];
@@ -105,10 +138,36 @@ impl Management {
             if placement == project.placement && (placement != Placement::Postgres || same_url) {
                 continue;
             }
-            let database = self.databases.open(placement, url.as_ref(), project.id).await?;
-            places.push((placement, TenantStore::new(database, project.instance)));
+            match self.databases.open(placement, url.as_ref(), project.id).await {
+                Ok(database) => places.push((placement, TenantStore::new(database, project.instance))),
+                Err(crate::Error::Busy(error)) => {
+                    tracing::warn!(project = %project.id, %error, "rows that a move has left cannot be reached");
+                    self.keep_left(project, placement, sealed.clone()).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
+        self.control.moves().cleared(project.id, movement.id).await?;
         Ok(places)
+    }
+
+    async fn keep_left(
+        &self,
+        project: &Project,
+        placement: Placement,
+        sealed_url: Option<Secret<String>>,
+    ) -> Result<()> {
+        let now = self.now();
+        let left = Leftover {
+            id: self.entropy.uuid(),
+            project: project.id,
+            project_ref: project.project_ref.clone(),
+            instance: project.instance,
+            placement,
+            sealed_url,
+            due_at: now.plus_seconds(AFTER_FAULT),
+        };
+        Ok(self.control.leftovers().keep(&left, now).await?)
     }
 
     /// Whether nobody writes rows of the project any more for an import, or a move that has ended; waits a little for who does.
@@ -144,7 +203,8 @@ fn add(sum: &mut Vec<(&'static str, u64)>, census: Vec<(&'static str, u64)>) {
     }
 }
 
-fn rows(census: &[(&'static str, u64)]) -> Value {
+/// How many rows there are, as the operator log has it.
+pub(super) fn rows(census: &[(&'static str, u64)]) -> Value {
     let rows: Map<String, Value> = census.iter().map(|(table, rows)| ((*table).to_owned(), json!(rows))).collect();
     json!({ "rows": rows })
 }

@@ -75,7 +75,7 @@ impl Management {
         project: &ProjectRef,
         request: NewSigningKeyRequest,
     ) -> Result<SigningKeyView> {
-        let bundle = self.bundle(project).await?;
+        let bundle = self.changeable(project).await?;
         let algorithm = parse_algorithm(&request.algorithm)?;
         let status = match request.status.as_deref() {
             None | Some("standby") => KeyStatus::Standby,
@@ -101,7 +101,7 @@ impl Management {
     /// Takes the JWT secret among the signing keys, so that it can be retired and revoked like one. It signs, as it did; where another
     /// key is in use already, it goes on verifying what it signed before.
     pub async fn import_legacy_signing_key(&self, project: &ProjectRef) -> Result<SigningKeyView> {
-        let bundle = self.bundle(project).await?;
+        let bundle = self.changeable(project).await?;
         if self.legacy_row(&bundle)?.is_some() {
             return Err(Error::Conflict("the JWT secret is among the signing keys already".to_owned()));
         }
@@ -120,7 +120,7 @@ impl Management {
         key: Uuid,
         status: &str,
     ) -> Result<SigningKeyView> {
-        let bundle = self.bundle(project).await?;
+        let bundle = self.changeable(project).await?;
         let row = key_of(&bundle, key)?;
         let wanted = parse_status(status)?;
         if row.status == wanted {
@@ -145,7 +145,7 @@ impl Management {
 
     /// Removes a revoked key for good.
     pub async fn delete_signing_key(&self, project: &ProjectRef, key: Uuid) -> Result<SigningKeyView> {
-        let bundle = self.bundle(project).await?;
+        let bundle = self.changeable(project).await?;
         let row = key_of(&bundle, key)?;
         if row.status != KeyStatus::Revoked {
             return Err(Error::Invalid("only a revoked key can be deleted".to_owned()));

@@ -24,7 +24,7 @@ pub struct NewThirdParty {
 impl Management {
     /// Accepts the tokens of an issuer, from now on, on every gateway. Its keys must be there to be seen.
     pub async fn create_third_party(&self, project: &ProjectRef, request: NewThirdParty) -> Result<ThirdParty> {
-        let bundle = self.bundle(project).await?;
+        let bundle = self.changeable(project).await?;
         let source = Source::one_of(request.oidc_issuer_url, request.jwks_url, request.custom_jwks);
         let source = source.map_err(Error::Invalid)?;
         check_beside(&bundle.third_party, &source)?;
@@ -59,7 +59,7 @@ impl Management {
 
     /// Accepts the tokens of an issuer no more. The accounts that came with them stay.
     pub async fn delete_third_party(&self, project: &ProjectRef, id: Uuid) -> Result<ThirdParty> {
-        let bundle = self.bundle(project).await?;
+        let bundle = self.changeable(project).await?;
         let row = bundle.third_party.iter().find(|row| row.id == id).cloned().ok_or(Error::NotFound)?;
         let control = self.noting("third_party.deleted", Some(&bundle.project), Some(logged(&row)), None);
         if !control.third_party().delete(bundle.project.id, id, self.now()).await? {

@@ -55,6 +55,10 @@ impl Management {
         {
             return Err(Error::Invalid(format!("expires_in must be from 1 to {LONGEST} seconds")));
         }
+        if request.projects.is_some() && !request.role.can_be_bound() {
+            let why = "an owner's token is for all projects: leave projects out, or make it an operator's";
+            return Err(Error::Invalid(why.to_owned()));
+        }
         let reach = self.reach(request.projects.as_deref()).await?;
         let now = self.now();
         let secret = self.random_token();
@@ -94,21 +98,25 @@ impl Management {
             if self.operator.token == Some(id) {
                 return Err(Error::Invalid("a token cannot revoke itself: use another one".to_owned()));
             }
-            if is_lasting_owner(&view) && !self.has_another_lasting_owner(id).await? {
-                let why = "this is the last owner's token that does not end: make another one first";
-                return Err(Error::Invalid(why.to_owned()));
-            }
             let named = json!({ "id": view.id, "name": view.name });
-            self.noting("token.revoked", None, Some(named), None).operator_tokens().revoke(id, self.now()).await?;
-            self.announce_answers().await;
+            let control = self.noting("token.revoked", None, Some(named), None);
+            if control.operator_tokens().revoke(id, self.now()).await? {
+                self.announce_answers().await;
+            }
         }
         let view = tokens.get(id).await?.ok_or(Error::NotFound)?;
+        if view.revoked_at.is_none() {
+            let why = "this is the last owner's token that does not end: make another one first";
+            return Err(Error::Invalid(why.to_owned()));
+        }
         self.with_refs(vec![view]).await?.pop().ok_or(Error::NotFound)
     }
 
-    async fn has_another_lasting_owner(&self, but: Uuid) -> Result<bool> {
-        let views = self.control.operator_tokens().list().await?;
-        Ok(views.iter().any(|view| view.id != but && is_lasting_owner(view)))
+    /// Whether anybody can make tokens now.
+    pub async fn has_owner(&self) -> Result<bool> {
+        let (views, now) = (self.control.operator_tokens().list().await?, self.now());
+        let is_owner = |view: &TokenView| view.role == Role::Owner && view.reach == Reach::Everything;
+        Ok(views.iter().any(|view| is_owner(view) && view.is_good(now)))
     }
 
     async fn reach(&self, projects: Option<&[ProjectRef]>) -> Result<Reach> {
@@ -159,12 +167,4 @@ fn named(reach: &Reach) -> impl Iterator<Item = ProjectId> + '_ {
         Reach::Projects(ids) => Some(ids),
     };
     ids.into_iter().flatten().copied()
-}
-
-/// Whether nobody is locked out as long as the token is good.
-fn is_lasting_owner(view: &TokenView) -> bool {
-    view.role == Role::Owner
-        && view.reach == Reach::Everything
-        && view.expires_at.is_none()
-        && view.revoked_at.is_none()
 }

@@ -12,6 +12,7 @@ use storage::Placement;
 use testkit::{Limits, MockClock, Setup, TestApp, TestDatabase, TestProject};
 
 use crate::both::on_both;
+use crate::eventually::eventually;
 
 const DAY: i64 = 24 * 3600;
 
@@ -32,15 +33,6 @@ async fn schedule(app: &TestApp, projects: &[ProjectId]) {
 async fn users(project: &TestProject) -> u64 {
     let listed = project.ask(Method::GET, "/admin/users").bearer(&project.service_role_key).send().await.expect(200);
     listed.json()["users"].as_array().unwrap().len() as u64
-}
-
-async fn eventually(condition: impl AsyncFn() -> bool) {
-    let asking = async {
-        while !condition().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), asking).await.expect("the condition holds in time");
 }
 
 async fn anonymous(project: &TestProject) -> Value {

@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::time::Clock;
 use outbound::{MailTransport, Message, SendError, SmtpServer};
 use serde_json::json;
 use testkit::{Limits, MockClock, Setup, TestApp, TestDatabase, TestProject};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
+
+use crate::eventually::eventually;
 
 /// Looks for due mail all the time.
 fn eager() -> Limits {
@@ -33,16 +36,6 @@ async fn mailing(app: &TestApp, name: &str) -> TestProject {
 async fn sign_up(project: &TestProject, number: usize) {
     let body = json!({ "email": format!("user{number}@example.com"), "password": "correct horse" });
     project.post("/signup", body).send().await.expect(200);
-}
-
-/// Asks again and again until `condition` holds.
-async fn eventually(condition: impl Fn() -> bool) {
-    let asking = async {
-        while !condition() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), asking).await.expect("the condition holds in time");
 }
 
 /// A mail server of which a test says whether it hangs, before it takes a mail or after it took one.
@@ -90,7 +83,7 @@ fn killed_on_the_way(placement: impl AsyncFnOnce() -> TestDatabase, server: &Arc
         let setup = Setup { transport: Some(transport), limits: eager(), ..Setup::new(placement.clone()) };
         let app = TestApp::start(setup).await;
         sign_up(&mailing(&app, "acme").await, 1).await;
-        eventually(|| server.asked.load(Ordering::SeqCst) == 1).await;
+        eventually(async || server.asked.load(Ordering::SeqCst) == 1).await;
         placement
     });
     // Nothing is drained and nobody says good-bye.
@@ -105,11 +98,9 @@ fn killed_on_the_way(placement: impl AsyncFnOnce() -> TestDatabase, server: &Arc
         let setup =
             Setup { transport: Some(transport), clock, limits: eager(), seed: 2, ..Setup::new(placement.clone()) };
         let app = TestApp::start(setup).await;
-        eventually(|| server.asked.load(Ordering::SeqCst) == 2).await;
+        eventually(async || server.asked.load(Ordering::SeqCst) == 2).await;
         let depth = async || app.database.outbox_depth().await.unwrap();
-        while depth().await.pending > 0 {
-            tokio::task::yield_now().await;
-        }
+        eventually(async || depth().await.pending == 0).await;
         assert_eq!(depth().await.dead, 0);
     });
 }
@@ -165,8 +156,12 @@ async fn server_down_then_up(placement: TestDatabase) {
     let arrived = || app.transport.sent().iter().map(Message::message_id).collect::<HashSet<String>>().len();
     let arrive = async {
         while arrived() < MAILS {
-            app.clock.advance(60);
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            // Time goes by when nothing is due.
+            let due = app.database.outbox_depth().await.unwrap().next_due;
+            if due.is_some_and(|due| due > app.clock.now()) {
+                app.clock.advance(60);
+            }
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(120), arrive).await.expect("none is lost");
@@ -200,7 +195,7 @@ async fn one_hangs_others_do_not(placement: TestDatabase) {
         sign_up(&quick, number).await;
     }
     // No sweep comes in this time: every mail left with the commit that promised it, past forty that hang.
-    eventually(|| server.taken_of("mail.quick.example") == 5).await;
+    eventually(async || server.taken_of("mail.quick.example") == 5).await;
     assert_eq!(server.taken_of("mail.stuck.example"), 0);
 }
 
@@ -221,18 +216,18 @@ async fn mail_of_a_paused_project_waits_and_that_of_a_deleted_one_goes_with_it()
     let project = mailing(&app, "acme").await;
     app.transport.fail_next(false);
     sign_up(&project, 1).await;
-    eventually(|| app.handle.stats().delivery_retries == 1).await;
+    eventually(async || app.handle.stats().delivery_retries == 1).await;
     app.management.set_paused(&project.project_ref, true).await.unwrap();
     app.clock.advance(60);
-    eventually(|| app.handle.stats().delivery_retries == 2).await;
+    eventually(async || app.handle.stats().delivery_retries == 2).await;
     assert!(app.transport.sent().is_empty());
     app.management.set_paused(&project.project_ref, false).await.unwrap();
     app.clock.advance(60);
-    eventually(|| app.transport.sent().len() == 1).await;
+    eventually(async || app.transport.sent().len() == 1).await;
 
     app.transport.fail_next(false);
     sign_up(&project, 2).await;
-    eventually(|| app.handle.stats().delivery_retries == 3).await;
+    eventually(async || app.handle.stats().delivery_retries == 3).await;
     app.management.delete_project(&project.project_ref, Some(0)).await.unwrap();
     let depth = app.database.outbox_depth().await.unwrap();
     assert_eq!((depth.pending, depth.dead), (0, 0));
@@ -244,11 +239,11 @@ async fn what_an_operator_changes_about_the_server_holds_for_mail_that_waits() {
     let project = mailing(&app, "acme").await;
     app.transport.fail_next(false);
     sign_up(&project, 1).await;
-    eventually(|| app.handle.stats().delivery_retries == 1).await;
+    eventually(async || app.handle.stats().delivery_retries == 1).await;
     let change = json!({ "smtp_host": "mail2.acme.example" });
     app.management.patch_config(&project.project_ref, change.as_object().unwrap()).await.unwrap();
     app.clock.advance(60);
-    eventually(|| app.transport.sent().len() == 1).await;
+    eventually(async || app.transport.sent().len() == 1).await;
     assert_eq!(app.transport.take()[0].0.host, "mail2.acme.example");
 }
 
@@ -263,7 +258,7 @@ async fn a_project_is_not_read_for_every_mail() {
     }
     // Another gateway, which nobody asks for the project, delivers them all.
     let there = TestApp::start(Setup { limits: eager(), seed: 2, ..Setup::new(placement) }).await;
-    eventually(|| there.transport.sent().len() == MAILS).await;
+    eventually(async || there.transport.sent().len() == MAILS).await;
     // Once, and once more if the gateway was still catching up with what had changed before it started.
     let stats = there.handle.stats();
     assert!(stats.loads <= 2, "{} loads for {MAILS} mails", stats.loads);

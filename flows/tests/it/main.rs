@@ -26,6 +26,7 @@ mod confirmation;
 mod custom_providers;
 mod delivery;
 mod discretion;
+mod eventually;
 mod first_checks;
 mod generate_link;
 mod hooks;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use testkit::{Limits, Setup, TestApp, TestProject};
 
 use crate::both::on_both;
+use crate::eventually::eventually;
 
 const DAY: i64 = 24 * 3600;
 
@@ -34,15 +35,6 @@ async fn proof(app: &TestApp) -> Option<(Value, Value)> {
     let page = app.management.operator_log(ReadLog::default()).await.unwrap();
     let entry = page.entries.into_iter().find(|entry| entry.action == "project.purged")?;
     Some((entry.before.unwrap(), entry.after.unwrap()))
-}
-
-async fn eventually(condition: impl AsyncFn() -> bool) {
-    let asking = async {
-        while !condition().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), asking).await.expect("the condition holds in time");
 }
 
 async fn a_project_deleted_for_good_leaves_nothing_and_its_neighbour_everything(app: TestApp) {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use testkit::{Limits, MockClock, Setup, TestApp, TestProject};
 
 use crate::both::on_both;
+use crate::eventually::eventually;
 use crate::letters::access;
 
 const DAY: i64 = 24 * 3600;
@@ -200,16 +201,8 @@ async fn away(app: TestApp) {
     let often = Duration::from_millis(10);
     let limits = Limits { janitor_step: often, janitor_sweep: often, ..Limits::default() };
     let _cleaner = TestApp::start(Setup { clock, limits, seed: 9, ..Setup::new(app.placement()) }).await;
-    let swept = async {
-        loop {
-            let page = feed(&project, &start, 0).await;
-            if page["gap"] == json!(true) {
-                return page;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let page = tokio::time::timeout(Duration::from_secs(30), swept).await.expect("old ends are swept");
+    eventually(async || feed(&project, &start, 0).await["gap"] == json!(true)).await;
+    let page = feed(&project, &start, 0).await;
     assert_eq!(page["cursor"], kept["cursor"], "who is told goes on from there");
     assert_eq!(feed(&project, &page["cursor"], 0).await["gap"], json!(false));
     logout(&project, &first).await;

@@ -28,7 +28,7 @@ delete from control.settings where name like 'legacy\_api\_keys:%';
 drop index control.projects_instance_id_key;
 alter table control.projects drop column database_url;
 create unique index projects_instance_id_key on control.projects (instance_id) where placement = 'gateway';
-create index projects_status_ref_idx on control.projects (status, ref);
+create index projects_status_ref_idx on control.projects (status, ref, search_name);
 create index projects_search_name_idx on control.projects (search_name, ref);
 create index projects_purge_at_idx on control.projects (purge_at) where purge_at is not null;
 create index projects_sweep_at_idx on control.projects (sweep_at) where sweep_at is not null;
@@ -111,6 +111,7 @@ create table control.operator_log (
     constraint operator_log_pkey primary key (seq)
 );
 create index operator_log_project_id_idx on control.operator_log (project_id, seq);
+create index operator_log_project_ref_idx on control.operator_log (project_ref, seq);
 create index operator_log_at_idx on control.operator_log (at);
 create index events_created_at_idx on control.events (created_at);
 
@@ -150,6 +151,25 @@ create table control.moves (
 );
 
 create index moves_updated_at_idx on control.moves (updated_at) where phase not in ('done', 'failed');
+create index moves_left_behind_idx on control.moves (updated_at) where phase = 'failed' and left_behind;
+
+-- Places at which moves that are forgotten have left rows. Outlives the project, where its end could not reach them.
+create table control.leftovers (
+    id uuid not null,
+    project_id uuid not null,
+    project_ref text not null,
+    instance_id uuid not null,
+    placement text not null,
+    sealed_url text,
+    -- When it is tried again to remove them; who tries puts that off, and is not disturbed until then.
+    due_at timestamptz not null,
+    cleared_by uuid,
+    created_at timestamptz not null,
+    constraint leftovers_pkey primary key (id),
+    constraint leftovers_placement_check check (placement = any (array['gateway', 'postgres', 'sqlite']))
+);
+create index leftovers_project_id_idx on control.leftovers (project_id);
+create index leftovers_due_at_idx on control.leftovers (due_at);
 
 create table control.imports (
     id uuid not null,

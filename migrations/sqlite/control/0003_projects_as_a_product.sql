@@ -27,7 +27,7 @@ delete from settings where name like 'legacy\_api\_keys:%' escape '\';
 drop index control.projects_instance_id_key;
 alter table projects drop column database_url;
 create unique index control.projects_instance_id_key on projects (instance_id) where placement = 'gateway';
-create index control.projects_status_ref_idx on projects (status, ref);
+create index control.projects_status_ref_idx on projects (status, ref, search_name);
 create index control.projects_search_name_idx on projects (search_name, ref);
 create index control.projects_purge_at_idx on projects (purge_at) where purge_at is not null;
 create index control.projects_sweep_at_idx on projects (sweep_at) where sweep_at is not null;
@@ -107,6 +107,7 @@ create table control.operator_log (
     after text
 ) strict;
 create index control.operator_log_project_id_idx on operator_log (project_id, seq);
+create index control.operator_log_project_ref_idx on operator_log (project_ref, seq);
 create index control.operator_log_at_idx on operator_log (at);
 create index control.events_created_at_idx on events (created_at);
 
@@ -145,6 +146,25 @@ create table control.moves (
 ) strict;
 
 create index control.moves_updated_at_idx on moves (updated_at) where phase not in ('done', 'failed');
+create index control.moves_left_behind_idx on moves (updated_at) where phase = 'failed' and left_behind;
+
+-- Places at which moves that are forgotten have left rows. Outlives the project, where its end could not reach them.
+create table control.leftovers (
+    id blob not null,
+    project_id blob not null,
+    project_ref text not null,
+    instance_id blob not null,
+    placement text not null,
+    sealed_url text,
+    -- When it is tried again to remove them; who tries puts that off, and is not disturbed until then.
+    due_at text not null,
+    cleared_by blob,
+    created_at text not null,
+    constraint leftovers_pkey primary key (id),
+    constraint leftovers_placement_check check (placement in ('gateway', 'postgres', 'sqlite'))
+) strict;
+create index control.leftovers_project_id_idx on leftovers (project_id);
+create index control.leftovers_due_at_idx on leftovers (due_at);
 
 create table control.imports (
     id blob not null,

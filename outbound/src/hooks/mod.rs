@@ -9,7 +9,7 @@ mod signature;
 
 use async_trait::async_trait;
 use domain::hook::HttpHook;
-use domain::refusal::Refusal;
+use domain::refusal::HookRefusal;
 use serde_json::Value;
 
 pub use bounded::BoundedHooks;
@@ -77,21 +77,21 @@ pub enum HookError {
 
 impl HookError {
     /// What the client is told.
-    pub fn refusal(&self) -> Refusal {
-        let failed = |message: &str| Refusal::HookFailed(message.to_owned());
+    pub fn refusal(&self) -> HookRefusal {
+        let failed = |message: &str| HookRefusal::Failed(message.to_owned());
         match self {
             Self::Uri => failed("Unexpected failure, please check server logs for more information"),
-            Self::Secret(reason) => Refusal::HookFailed(format!("Error generating signatures: {reason}")),
-            Self::Timeout => Refusal::HookTimeout,
-            Self::Unreachable(_) => Refusal::HookTimeoutAfterRetry,
+            Self::Secret(reason) => HookRefusal::Failed(format!("Error generating signatures: {reason}")),
+            Self::Timeout => HookRefusal::Timeout,
+            Self::Unreachable(_) => HookRefusal::TimeoutAfterRetry,
             Self::Unavailable => failed("Service currently unavailable due to hook"),
             Self::Payload => failed("Invalid payload sent to hook"),
             Self::Unauthorized => failed("Hook requires authorization token"),
-            Self::Status(status) => Refusal::HookFailed(format!("Unexpected status code returned from hook: {status}")),
-            Self::ContentType(message) => Refusal::HookContentType(message.clone()),
-            Self::TooLarge => Refusal::HookPayloadTooLarge,
+            Self::Status(status) => HookRefusal::Failed(format!("Unexpected status code returned from hook: {status}")),
+            Self::ContentType(message) => HookRefusal::ContentType(message.clone()),
+            Self::TooLarge => HookRefusal::PayloadTooLarge,
             Self::Output => failed("Error unmarshaling JSON output."),
-            Self::Rejected { status, message } => Refusal::HookRejected(*status, message.clone()),
+            Self::Rejected { status, message } => HookRefusal::Rejected(*status, message.clone()),
         }
     }
 }

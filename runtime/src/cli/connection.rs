@@ -55,7 +55,7 @@ impl Arguments {
         };
         let token = match self.token.clone().or_else(|| variable("TENANTRY_TOKEN")) {
             Some(token) => Secret::new(token),
-            None => gateway_files::operator_token(&data_dir).map_err(|error| not_found(&data_dir, &error))?,
+            None => gateway_files::operator_token(&data_dir).map_err(|error| no_token(&data_dir, &error))?,
         };
         Management::new(&url, token)
     }
@@ -66,6 +66,12 @@ fn not_found(data_dir: &Path, error: &std::io::Error) -> Failure {
         "start one with `tenantry serve`, name its data directory with --data-dir, or give --url and --token \
          (TENANTRY_URL, TENANTRY_TOKEN)",
     )
+}
+
+fn no_token(data_dir: &Path, error: &std::io::Error) -> Failure {
+    let file = gateway_files::token_file(data_dir);
+    Failure::new("no operator token was found", format!("{}: {error}", file.display()))
+        .next("give one with --token or TENANTRY_TOKEN: an owner makes it with `tenantry tokens create`")
 }
 
 impl Management {
@@ -129,7 +135,30 @@ impl Management {
         body: Body<'_>,
         headers: &[(&'static str, &Secret<String>)],
     ) -> Result<Answer, Failure> {
-        let asked = format!("{method} {}", path.split('?').next().unwrap_or(path));
+        let asked = named(&method, path);
+        let answer = self.answer(method, path, body, headers).await?;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        Err(refused(&asked, answer.status, &answer.json(), &answer.text))
+    }
+
+    /// The answer to `GET path`, also where it is a refusal.
+    ///
+    /// # Errors
+    /// No answer.
+    pub(super) async fn look(&self, path: &str) -> Result<Answer, Failure> {
+        self.answer(Method::GET, path, Body::Nothing, &[]).await
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body<'_>,
+        headers: &[(&'static str, &Secret<String>)],
+    ) -> Result<Answer, Failure> {
+        let asked = named(&method, path);
         let mut request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(self.token.expose());
         for (name, value) in headers {
             request = request.header(*name, value.expose().as_str());
@@ -148,11 +177,7 @@ impl Management {
                 .map_err(|error| Failure::caused(format!("the answer to {asked} broke off"), &error))?;
             Ok(Answer { status, headers, text })
         };
-        let answer = progress::with_sign_of_life("waiting for the gateway", answered).await?;
-        if answer.status.is_success() {
-            return Ok(answer);
-        }
-        Err(refused(&asked, answer.status, &answer.json(), &answer.text))
+        progress::with_sign_of_life("waiting for the gateway", answered).await
     }
 
     fn silent(&self, error: &reqwest::Error) -> Failure {
@@ -172,9 +197,10 @@ pub(super) enum Body<'a> {
     Lines(&'a str),
 }
 
-/// An answer that was no refusal.
+/// An answer.
 pub(super) struct Answer {
-    status: StatusCode,
+    /// Its status.
+    pub(super) status: StatusCode,
     headers: HeaderMap,
     /// The body.
     pub(super) text: String,
@@ -203,6 +229,11 @@ pub(super) fn query(pairs: &[(&str, Option<String>)]) -> String {
     }
     let query = query.finish();
     if query.is_empty() { query } else { format!("?{query}") }
+}
+
+/// A request as messages name it.
+fn named(method: &Method, path: &str) -> String {
+    format!("{method} {}", path.split('?').next().unwrap_or(path))
 }
 
 fn refused(asked: &str, status: StatusCode, answer: &Value, text: &str) -> Failure {

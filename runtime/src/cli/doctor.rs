@@ -6,6 +6,8 @@ use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::time::Duration;
 
+use domain::secret::Secret;
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use storage::{Database, Placement};
 use tokio::net::TcpStream;
@@ -20,6 +22,9 @@ use crate::server_address;
 use crate::settings::{ServeFlags, Settings};
 
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What to do where the token of the data directory is none.
+const GIVE_TOKEN: &str = "give an owner's token with TENANTRY_TOKEN; the one of the first run may have been revoked";
 
 /// How a thing was found.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -180,19 +185,33 @@ async fn redis(settings: &Settings) -> Finding {
 /// The running gateway of this data directory, the mail servers of its projects, and what `project` leans on.
 async fn gateway(settings: &Settings, project: Option<&str>) -> Vec<Finding> {
     const SUBJECT: &str = "gateway";
-    let files = gateway_files::admin_url(&settings.data_dir)
-        .and_then(|url| Ok((url, gateway_files::operator_token(&settings.data_dir)?)));
-    let Ok((url, token)) = files else {
+    let Ok(url) = gateway_files::admin_url(&settings.data_dir) else {
         return vec![Finding::ok(SUBJECT, "none has run on this data directory yet")];
+    };
+    // As the other commands do, so that the token of an owner can be given.
+    let given = std::env::var("TENANTRY_TOKEN").ok().filter(|token| !token.is_empty()).map(Secret::new);
+    let Some(token) = given.or_else(|| gateway_files::operator_token(&settings.data_dir).ok()) else {
+        return vec![Finding::warning(SUBJECT, format!("no operator token is known for {url}"), GIVE_TOKEN)];
     };
     let management = match Management::new(&url, token) {
         Ok(management) => management,
         Err(failure) => return vec![Finding::failed(SUBJECT, format!("{failure:?}"), "start `tenantry serve` again")],
     };
-    let Ok(projects) = management.get("/v1/projects").await else {
-        return vec![Finding::warning(SUBJECT, format!("none answers at {url}"), "start it with `tenantry serve`")];
+    let listed = match management.look("/v1/projects").await {
+        Ok(answer) if answer.status.is_success() => answer.json(),
+        Ok(answer) if answer.status == StatusCode::UNAUTHORIZED => {
+            let detail = format!("{url} answers, but the operator token opens nothing");
+            return vec![Finding::warning(SUBJECT, detail, GIVE_TOKEN)];
+        }
+        Ok(answer) => {
+            let detail = format!("{url} answers {}", answer.status);
+            return vec![Finding::warning(SUBJECT, detail, "the gateway's log on stderr has the cause")];
+        }
+        Err(_) => {
+            return vec![Finding::warning(SUBJECT, format!("none answers at {url}"), "start it with `tenantry serve`")];
+        }
     };
-    let projects = output::list(&projects);
+    let projects = output::list(&listed);
     let mut findings = vec![Finding::ok(SUBJECT, format!("{url} serves {} projects", projects.len()))];
     for project in projects {
         findings.extend(mail_server(&management, &field(project, "ref")).await);

@@ -26,7 +26,8 @@ pub(super) struct Shown {
 pub(super) struct Banner<'a> {
     pub(super) url: &'a str,
     pub(super) admin_url: &'a str,
-    pub(super) token_file: &'a Path,
+    /// `None` where the first run's token was revoked and no other was put there.
+    pub(super) token_file: Option<&'a Path>,
     pub(super) mailbox_url: Option<&'a str>,
     pub(super) project: Option<Shown>,
     /// Whether the listener is on loopback.
@@ -85,7 +86,10 @@ impl Banner<'_> {
             line("mailbox", mailbox);
         }
         line("management API", self.admin_url);
-        line("operator token", &format!("in {}", self.token_file.display()));
+        match self.token_file {
+            Some(file) => line("operator token", &format!("in {}", file.display())),
+            None => line("operator token", "an owner's: the one of the first run was revoked"),
+        }
         if self.project.is_none() {
             lines.push("\n  There is no project: `tenantry project create` makes one.".to_owned());
         }
@@ -113,7 +117,7 @@ mod tests {
         Banner {
             url: "http://127.0.0.1:8000",
             admin_url: "http://127.0.0.1:8000",
-            token_file: Path::new("data/operator-token"),
+            token_file: Some(Path::new("data/operator-token")),
             mailbox_url: Some("http://127.0.0.1:8000/mail/"),
             project: Some(project),
             local,
@@ -125,6 +129,13 @@ mod tests {
         assert!(banner(true).text().contains("anon-key-text"));
         assert_eq!(banner(true).json()["project"]["anon_key"], "anon-key-text");
         assert!(!banner(true).text().contains("jwt-secret-text"), "a person does not need it");
+    }
+
+    #[test]
+    fn a_token_that_was_revoked_is_not_named() {
+        let banner = Banner { token_file: None, ..banner(true) };
+        assert!(banner.text().contains("was revoked") && !banner.text().contains("operator-token"));
+        assert_eq!(banner.json()["token_file"], Value::Null);
     }
 
     #[test]

@@ -12,7 +12,6 @@ use domain::config::Defaults;
 use domain::entropy::Entropy;
 use domain::operator::Operator;
 use domain::quota::Quotas;
-use domain::secret::Secret;
 use domain::time::Clock;
 use flows::delivery::MailDeliverer;
 use flows::management::{Management, Operators, ProjectUrls, Routes};
@@ -22,6 +21,7 @@ use outbound::mailbox::Mailbox;
 use storage::{ControlStore, Database};
 use tokio::time::Instant;
 
+use super::first_run::OperatorToken;
 use super::mailbox::SharedMailbox;
 use super::metrics::ActorMetrics;
 use super::outside::Outside;
@@ -39,7 +39,7 @@ const REQUEST_TIME: Duration = Duration::from_secs(10);
 pub(super) struct Gateway {
     handle: RuntimeHandle,
     management: Management,
-    operator_token: Secret<String>,
+    operator_token: OperatorToken,
     api: api::ApiState,
     database: Database,
     control: ControlStore,
@@ -136,7 +136,7 @@ impl Gateway {
     }
 
     /// What opens the Management API.
-    pub(super) fn operator_token(&self) -> &Secret<String> {
+    pub(super) fn operator_token(&self) -> &OperatorToken {
         &self.operator_token
     }
 

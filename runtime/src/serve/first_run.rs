@@ -17,28 +17,53 @@ const FIRST_PROJECT: &str = "first_project";
 /// Control-store setting that says that it was made, so that it is not made again after it was deleted.
 const FIRST_PROJECT_MADE: &str = "first_project_made";
 
-/// The operator's token, `sbp_` and 40 hex digits as Supabase's tools ask for; made by the first gateway of a database.
-pub(super) async fn operator_token(management: &Management) -> Result<Secret<String>, Failure> {
+/// The operator's token that the first gateway of a database made.
+pub(super) enum OperatorToken {
+    /// It opens everything.
+    Good(Secret<String>),
+    /// It was revoked, and owners have tokens of their own.
+    Revoked(Secret<String>),
+}
+
+/// The operator's token, `sbp_` and 40 hex digits as Supabase's tools ask for; made by the first gateway of a database. Where it was
+/// revoked it stays so; only where no owner has a good token any more a new one takes its place, since nobody else could make one.
+pub(super) async fn operator_token(management: &Management) -> Result<OperatorToken, Failure> {
     let bytes: [u8; 20] = management.entropy.bytes();
     let fresh: String =
         std::iter::once("sbp_".to_owned()).chain(bytes.iter().map(|byte| format!("{byte:02x}"))).collect();
     let sealed = management.master_key.seal(OPERATOR_TOKEN, fresh.as_bytes(), &*management.entropy);
-    let now = management.clock.now();
-    let stands = management.control.settings().put_if_absent(OPERATOR_TOKEN, &sealed, now).await;
-    let stands = stands.map_err(|error| Failure::caused("the control store does not answer", &error))?;
-    let opened = management.master_key.open(OPERATOR_TOKEN, &stands).ok().and_then(|text| String::from_utf8(text).ok());
-    let token = opened.map(Secret::new).ok_or_else(|| {
+    let (settings, now) = (management.control.settings(), management.clock.now());
+    let away = |error| Failure::caused("the control store does not answer", &error);
+    let stands = settings.put_if_absent(OPERATOR_TOKEN, &sealed, now).await.map_err(away)?;
+    let token = opened(management, &stands)?;
+    let unstored = |error: Error| Failure::caused("the operator token cannot be stored", &error);
+    if management.set_operator_token(&token).await.map_err(unstored)? {
+        return Ok(OperatorToken::Good(token));
+    }
+    if management.has_owner().await.map_err(unstored)? {
+        tracing::info!("the operator token of the first run was revoked: owners use tokens of their own");
+        return Ok(OperatorToken::Revoked(token));
+    }
+    tracing::warn!("no owner has a token that is good: a new one is made in the place of the first run's");
+    // Gateways that start at the same moment agree on one.
+    let stands = settings.replace(OPERATOR_TOKEN, &stands, &sealed, now).await.map_err(away)?;
+    let token = opened(management, &stands)?;
+    if management.set_operator_token(&token).await.map_err(unstored)? {
+        Ok(OperatorToken::Good(token))
+    } else {
+        Ok(OperatorToken::Revoked(token))
+    }
+}
+
+fn opened(management: &Management, sealed: &str) -> Result<Secret<String>, Failure> {
+    let opened = management.master_key.open(OPERATOR_TOKEN, sealed).ok().and_then(|text| String::from_utf8(text).ok());
+    opened.map(Secret::new).ok_or_else(|| {
         Failure::new(
             "the master key does not fit this database",
             "what another gateway sealed with its key cannot be opened",
         )
         .next("start with that gateway's key: TENANTRY_MASTER_KEY, or its `master.key` in the data directory")
-    })?;
-    management
-        .set_operator_token(&token)
-        .await
-        .map_err(|error| Failure::caused("the operator token cannot be stored", &error))?;
-    Ok(token)
+    })
 }
 
 /// The project of the first run, made if it was not yet; `None` where it is gone.

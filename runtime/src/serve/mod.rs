@@ -11,6 +11,7 @@ mod targets;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use flows::OwnDatabases;
@@ -29,6 +30,7 @@ use crate::telemetry;
 
 use banner::Banner;
 use compose::Gateway;
+use first_run::OperatorToken;
 
 /// The addresses a gateway is reached at.
 pub(super) struct Addresses {
@@ -178,12 +180,16 @@ fn addresses(settings: &Settings, public: &TcpListener, admin: Option<&TcpListen
 async fn announce(settings: &Settings, addresses: &Addresses, gateway: &Gateway, json: bool) -> Result<(), Failure> {
     let token_file = gateway_files::token_file(&settings.data_dir);
     let address_file = gateway_files::address_file(&settings.data_dir);
-    for (path, text) in
-        [(&token_file, gateway.operator_token().expose().as_str()), (&address_file, addresses.admin.as_str())]
-    {
-        gateway_files::write_private(path, &format!("{text}\n"))
-            .map_err(|error| Failure::caused(format!("{} cannot be written", path.display()), &error))?;
+    let unwritten = |path: &Path, error| Failure::caused(format!("{} cannot be written", path.display()), &error);
+    let write = |path: &Path, text: &str| {
+        gateway_files::write_private(path, &format!("{text}\n")).map_err(|error| unwritten(path, error))
+    };
+    match gateway.operator_token() {
+        OperatorToken::Good(token) => write(&token_file, token.expose())?,
+        OperatorToken::Revoked(token) => gateway_files::forget_operator_token(&settings.data_dir, token)
+            .map_err(|error| unwritten(&token_file, error))?,
     }
+    write(&address_file, &addresses.admin)?;
     let project = first_run::first_project(gateway.management())
         .await
         .map_err(|error| Failure::new("the first project cannot be made", format!("{error:#}")))?;
@@ -191,7 +197,7 @@ async fn announce(settings: &Settings, addresses: &Addresses, gateway: &Gateway,
     let banner = Banner {
         url: &addresses.external,
         admin_url: &addresses.admin,
-        token_file: &token_file,
+        token_file: token_file.exists().then_some(&*token_file),
         mailbox_url: mailbox_url.as_deref(),
         project,
         local: addresses.local,

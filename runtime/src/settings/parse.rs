@@ -125,8 +125,10 @@ pub(super) fn token_lifetime(text: &str) -> Result<i64, String> {
 }
 
 pub(super) fn site_url(text: &str) -> Result<String, String> {
-    Url::parse(text).map_err(|error| format!("is no URL such as http://localhost:3000: {error}"))?;
-    Ok(text.to_owned())
+    if domain::config::is_site_url(text) {
+        return Ok(text.to_owned());
+    }
+    Err("is no URL such as http://localhost:3000, of http, https or a scheme of an app's own".to_owned())
 }
 
 pub(super) fn boolean(text: &str) -> Result<bool, String> {

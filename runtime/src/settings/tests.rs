@@ -83,6 +83,9 @@ fn project_defaults_come_from_their_variables() {
     let environment = [("SITE_URL", "https://app.test"), ("AUTH_AUTO_CONFIRM", "TRUE")];
     let defaults = load(&[], &environment, None).unwrap().project_defaults;
     assert_eq!((defaults.site_url.as_str(), defaults.auto_confirm), ("https://app.test", true));
+    for bad in ["app.test", "javascript:alert(1)", "file:///srv"] {
+        assert!(load(&[], &[("SITE_URL", bad)], None).is_err(), "{bad}");
+    }
 }
 
 #[test]

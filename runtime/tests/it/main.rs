@@ -7,5 +7,6 @@ mod command_line;
 mod command_line_archive;
 mod command_line_config;
 mod command_line_projects;
+mod first_run;
 mod sign_ins;
 mod stand_in;

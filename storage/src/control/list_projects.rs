@@ -20,12 +20,15 @@ statements! {
         "select ", columns!("p."), " from control.projects as p
          where p.status = $1 and p.ref > $2 and p.ref >= $3 and p.ref < $4 order by p.ref limit $5"
     ));
-    // A name that many have is found among the next projects, whatever they are called; one that few have, by itself.
+    // A name that many have is found among the next projects, whatever they are called, by looking into the index alone; one that
+    // few have, by itself.
     control OF_NAME_NEAR = same(concat!(
         "select ", columns!("p."), " from (
-             select n.* from control.projects as n where n.status = $1 and n.ref > $2 order by n.ref limit 2000
-         ) as p
-         where p.search_name >= $3 and p.search_name < $4 order by p.ref limit $5"
+             select n.ref, n.search_name from control.projects as n
+             where n.status = $1 and n.ref > $2 order by n.ref limit 2000
+         ) as near
+         join control.projects as p on p.ref = near.ref
+         where near.search_name >= $3 and near.search_name < $4 order by near.ref limit $5"
     ));
     // An expression has no order to follow: the rows come through their names.
     control OF_NAME = same(concat!(

@@ -11,6 +11,7 @@ pub(crate) mod gateways;
 pub(crate) mod holds;
 pub(crate) mod imports;
 pub(crate) mod key_marks;
+pub(crate) mod leftovers;
 pub(crate) mod life;
 pub(crate) mod list_projects;
 pub(crate) mod moves;
@@ -33,6 +34,7 @@ pub use domains::{Domain, DomainStatus, Domains};
 pub use events::{Change, Event, Events};
 pub use gateways::{Gateway, Gateways};
 pub use imports::{Import, Imports};
+pub use leftovers::{Leftover, Leftovers};
 pub use list_projects::ListProjects;
 pub use moves::{Move, MovePhase, Moves, SILENCE as MOVE_SILENCE};
 pub use operator_log::{ListLog, LogEntry, LogRecord, OperatorLog};
@@ -129,6 +131,11 @@ impl ControlStore {
     /// Projects on their way to another database.
     pub fn moves(&self) -> Moves<'_> {
         Moves { store: self }
+    }
+
+    /// Places at which moves have left rows.
+    pub fn leftovers(&self) -> Leftovers<'_> {
+        Leftovers { store: self }
     }
 
     /// Archives that are being brought in.

@@ -7,7 +7,7 @@ use domain::time::Timestamp;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::ControlStore;
+use super::{ControlStore, leftovers};
 use crate::backend::Work;
 use crate::error::{Result, StoreError};
 use crate::sql::same;
@@ -72,6 +72,15 @@ statements! {
         "update control.moves as m set phase = 'failed', error = $2, updated_at = $3
          where m.project_id = $1 and m.phase in ('copying', 'holding')"
     );
+    // What is cleared away here is not left behind: the next move may go there.
+    control CLEARED = same(
+        "update control.moves as m set left_behind = false
+         where m.project_id = $1 and m.id = $2 and m.phase in ('done', 'failed')"
+    );
+    control COPIES = same(concat!(
+        "select ", columns!(), " from control.moves as m
+         where m.phase = 'failed' and m.left_behind and m.updated_at < $1 order by m.updated_at limit $2"
+    ));
     control STALE = same(concat!(
         "select ", columns!(), " from control.moves as m
          where m.phase not in ('done', 'failed') and m.updated_at < $1 order by m.updated_at limit $2"
@@ -210,9 +219,14 @@ pub struct Moves<'s> {
 }
 
 impl Moves<'_> {
-    /// Begins a move, whose id is its first worker's. False when one of the project is under way, or somebody still works on the last.
+    /// Begins a move, whose id is its first worker's. What the last one has left somewhere is noted. False when one of the project is
+    /// under way, somebody still works on the last, or removes what an earlier one has left.
     pub async fn start(&self, new: &Move) -> Result<bool> {
         let mut work = self.store.begin_change(new.project).await?;
+        if leftovers::being_cleared(&mut work, new.project, new.started_at).await? {
+            return Ok(false);
+        }
+        leftovers::of_move(&mut work, new.project, new.started_at).await?;
         let started = execute!(
             &mut work,
             START,
@@ -311,6 +325,17 @@ impl Moves<'_> {
         let mut work = self.store.begin_change(project).await?;
         execute!(&mut work, END, project.0, why)?;
         work.commit().await
+    }
+
+    /// Says that nothing is left of a move that is over.
+    pub async fn cleared(&self, project: ProjectId, id: Uuid) -> Result<()> {
+        execute_now!(&self.store.backend, CLEARED, project.0, id).map(|_| ())
+    }
+
+    /// Up to `limit` moves that were given up, whose copies nobody has tried to clear away since an instant, oldest first.
+    pub async fn copies(&self, before: Timestamp, limit: u32) -> Result<Vec<Move>> {
+        let rows = fetch_now!(&self.store.backend, fetch_all, Row, COPIES, At(before), i64::from(limit))?;
+        rows.into_iter().map(Move::try_from).collect()
     }
 
     /// Up to `limit` moves under way that nobody has worked on since an instant, oldest first.

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use domain::ids::ProjectId;
+use domain::ids::{ProjectId, ProjectRef};
 use domain::time::Timestamp;
 use serde_json::Value;
 use sqlx::FromRow;
@@ -34,6 +34,14 @@ statements! {
     control PAGE_OF_PROJECT = same(concat!(
         "select ", columns!(), " from control.operator_log as l
          where l.project_id = $1 and l.seq < $2 order by l.seq desc limit $3"
+    ));
+    control PAGE_OF_REF = same(concat!(
+        "select ", columns!(), " from control.operator_log as l
+         where l.project_ref = $1 and l.seq < $2 order by l.seq desc limit $3"
+    ));
+    control PAGE_OF_BOTH = same(concat!(
+        "select ", columns!(), " from control.operator_log as l
+         where l.project_id = $1 and l.project_ref = $4 and l.seq < $2 order by l.seq desc limit $3"
     ));
     control TRIM = each(
         "delete from control.operator_log as l where l.seq = any(array(
@@ -82,6 +90,8 @@ pub struct LogRecord {
 pub struct ListLog {
     /// Those of these projects alone.
     pub projects: Option<BTreeSet<ProjectId>>,
+    /// Those of projects that had this ref alone, also where they are gone.
+    pub project_ref: Option<ProjectRef>,
     /// Those before this one.
     pub before: Option<i64>,
     /// How many at most.
@@ -154,11 +164,17 @@ impl OperatorLog<'_> {
         let (before, limit) = (list.before.unwrap_or(i64::MAX), i64::from(list.limit));
         let mut work = self.store.backend.begin_read().await?;
         let mut rows = Vec::new();
-        match &list.projects {
-            None => rows = fetch!(&mut work, fetch_all, Row, PAGE, before, limit)?,
-            Some(projects) => {
+        match (&list.projects, list.project_ref.as_ref().map(ProjectRef::as_str)) {
+            (None, None) => rows = fetch!(&mut work, fetch_all, Row, PAGE, before, limit)?,
+            (None, Some(named)) => rows = fetch!(&mut work, fetch_all, Row, PAGE_OF_REF, named, before, limit)?,
+            (Some(projects), named) => {
                 for project in projects {
-                    rows.extend(fetch!(&mut work, fetch_all, Row, PAGE_OF_PROJECT, project.0, before, limit)?);
+                    rows.extend(match named {
+                        None => fetch!(&mut work, fetch_all, Row, PAGE_OF_PROJECT, project.0, before, limit)?,
+                        Some(named) => {
+                            fetch!(&mut work, fetch_all, Row, PAGE_OF_BOTH, project.0, before, limit, named)?
+                        }
+                    });
                 }
             }
         }

@@ -8,8 +8,9 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::ControlStore;
+use crate::backend::Inner;
 use crate::error::{Result, StoreError};
-use crate::sql::same;
+use crate::sql::{each, same};
 use crate::values::At;
 
 macro_rules! columns {
@@ -26,8 +27,17 @@ statements! {
     control BY_HASH = same(concat!("select ", columns!(), " from control.operator_tokens as t where t.hash = $1"));
     control GET = same(concat!("select ", columns!(), " from control.operator_tokens as t where t.id = $1"));
     control LIST = same(concat!("select ", columns!(), " from control.operator_tokens as t order by t.created_at desc, t.id"));
+    // Whoever revokes an owner's token waits for who does already, so that two do not count on each other's.
+    control LOCK_OWNERS = each(
+        "select t.id from control.operator_tokens as t where t.role = 'owner' and t.revoked_at is null order by t.id for update",
+        ""
+    );
     control REVOKE = same(
-        "update control.operator_tokens as t set revoked_at = $2 where t.id = $1 and t.revoked_at is null"
+        "update control.operator_tokens as t set revoked_at = $2 where t.id = $1 and t.revoked_at is null
+           and (t.role <> 'owner' or t.projects is not null or t.expires_at is not null or exists (
+                 select 1 from control.operator_tokens as o
+                  where o.id <> t.id and o.role = 'owner' and o.projects is null and o.expires_at is null
+                    and o.revoked_at is null))"
     );
     control TOUCH = same(
         "update control.operator_tokens as t set last_used_at = $2
@@ -120,9 +130,13 @@ impl OperatorTokens<'_> {
         rows.into_iter().map(TokenView::try_from).collect()
     }
 
-    /// Ends a token. False when it is unknown or was revoked.
+    /// Ends a token. False when it is unknown or was revoked, and of the last owner's token that does not end: of several that are
+    /// revoked at once one stays.
     pub async fn revoke(&self, id: Uuid, now: Timestamp) -> Result<bool> {
         let mut work = self.store.begin().await?;
+        if let Inner::Postgres(_) = &work.inner {
+            fetch!(&mut work, fetch_all, (Uuid,), LOCK_OWNERS)?;
+        }
         if execute!(&mut work, REVOKE, id, At(now))? == 0 {
             return Ok(false);
         }

@@ -21,6 +21,8 @@ const FEW: &[(&str, &str)] = &[
     ("control/gateways.rs", "BEHIND"),
     ("control/gateways.rs", "FORGET"),
     ("control/operator_tokens.rs", "LIST"),
+    ("control/operator_tokens.rs", "LOCK_OWNERS"),
+    ("control/operator_tokens.rs", "REVOKE"),
 ];
 
 /// What must come in the order of an index, so that the last page costs what the first does.
@@ -31,10 +33,13 @@ const IN_ORDER: &[(&str, &str)] = &[
     ("control/configs.rs", "LATEST"),
     ("control/configs.rs", "HISTORY"),
     ("control/events.rs", "AFTER"),
+    ("control/leftovers.rs", "DUE"),
     ("control/life.rs", "CLAIM_PURGES"),
     ("control/moves.rs", "STALE"),
+    ("control/moves.rs", "COPIES"),
     ("control/operator_log.rs", "PAGE"),
     ("control/operator_log.rs", "PAGE_OF_PROJECT"),
+    ("control/operator_log.rs", "PAGE_OF_REF"),
     ("control/sweeps.rs", "CLAIM"),
 ];
 
@@ -88,11 +93,16 @@ fn filling(postgres: bool) -> Vec<String> {
              select {id}, 'host' || n, 'active', {at}, {at} {numbers}"
         ),
         format!(
-            "insert into control.operator_log (at, token_name, action, project_id) select {at}, 'x', 'x', {id} {numbers}"
+            "insert into control.operator_log (at, token_name, action, project_id, project_ref) \
+             select {at}, 'x', 'x', {id}, 'project-' || n {numbers}"
         ),
         format!(
             "insert into control.moves (project_id, id, placement, source, max_pause, phase, rows, started_at, updated_at) \
              select {id}, {id}, 'gateway', 'gateway', 1, 'copying', 0, {at}, {at} {numbers}"
+        ),
+        format!(
+            "insert into control.leftovers (id, project_id, project_ref, instance_id, placement, due_at, created_at) \
+             select {id}, {id}, 'project-' || n, {id}, 'gateway', {at}, {at} {numbers}"
         ),
         format!(
             "insert into control.imports (id, project_id, header, next_line, created_at, updated_at) \
@@ -157,7 +167,7 @@ async fn sqlite_never_looks_at_all_projects() {
         let harmless = ["VIRTUAL TABLE", "CONSTANT ROW", "SCAN u", "SCAN f", "SCAN a", "SCAN b"];
         let near = (file, listed.name) == ("control/list_projects.rs", "OF_NAME_NEAR");
         for step in plan.iter().filter(|step| step.starts_with("SCAN")) {
-            let harmless = harmless.iter().any(|harmless| step.contains(harmless)) || near && step == "SCAN p";
+            let harmless = harmless.iter().any(|harmless| step.contains(harmless)) || near && step == "SCAN near";
             assert!(harmless, "{file} {}: {plan:#?}", listed.name);
         }
         if IN_ORDER.contains(&(file, listed.name)) {

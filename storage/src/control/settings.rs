@@ -16,6 +16,7 @@ statements! {
     control PUT_IF_ABSENT = same(
         "insert into control.settings (name, value, updated_at) values ($1, $2, $3) on conflict (name) do nothing"
     );
+    control REPLACE = same("update control.settings as s set value = $3, updated_at = $4 where s.name = $1 and s.value = $2");
 }
 
 /// Works on settings.
@@ -40,5 +41,11 @@ impl Settings<'_> {
     pub async fn put_if_absent(&self, name: &str, value: &str, now: Timestamp) -> Result<String> {
         execute_now!(&self.store.backend, PUT_IF_ABSENT, name, value, At(now))?;
         self.get(name).await?.ok_or_else(|| StoreError::fault("a setting just made is not there"))
+    }
+
+    /// Sets a value in the place of `old` and answers what stands there now: of several who replace it at once one wins.
+    pub async fn replace(&self, name: &str, old: &str, new: &str, now: Timestamp) -> Result<String> {
+        execute_now!(&self.store.backend, REPLACE, name, old, new, At(now))?;
+        self.get(name).await?.ok_or_else(|| StoreError::fault("a setting that was replaced is not there"))
     }
 }

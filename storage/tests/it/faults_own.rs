@@ -29,6 +29,11 @@ fn is_busy<T>(outcome: &Result<T, StoreError>) -> bool {
     matches!(outcome, Err(StoreError::Busy(_)))
 }
 
+/// A transaction that changes nothing.
+async fn write(store: &TenantStore) -> Result<(), StoreError> {
+    store.begin().await?.commit().await
+}
+
 /// Asks until there is an answer.
 async fn until_served(store: &TenantStore) {
     let begin = Instant::now();
@@ -52,8 +57,21 @@ impl Server {
         Self { empty, side }
     }
 
+    /// One, and a project's rows in it.
+    async fn with_rows() -> (Self, PoolBudget, TenantStore) {
+        let (server, budget) = (Self::new().await, PoolBudget::new(8));
+        let store = rows(&server.database(&budget));
+        (server, budget, store)
+    }
+
     fn database(&self, budget: &PoolBudget) -> Database {
         Database::on_use(self.empty.placement(), budget.clone())
+    }
+
+    /// Who still has its rows lets go of them first.
+    async fn end(self, store: TenantStore) {
+        drop(store);
+        self.empty.remove().await;
     }
 
     fn name(&self) -> String {
@@ -108,47 +126,42 @@ async fn it_is_opened_and_migrated_by_its_first_use_and_closed_with_the_last_cop
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: set TENANTRY_TEST_POSTGRES_URL"]
 async fn one_that_is_away_when_it_is_first_used_is_busy_and_comes_back_by_itself() {
-    let (mut server, budget) = (Server::new().await, PoolBudget::new(8));
-    let store = rows(&server.database(&budget));
+    let (mut server, budget, store) = Server::with_rows().await;
     server.go_away().await;
     for _ in 0..5 {
         assert!(is_busy(&store.read_user(nobody(), None).await));
-        assert!(is_busy(&store.begin().await.map(drop)));
+        assert!(is_busy(&write(&store).await));
     }
     assert_eq!(budget.taken(), 0, "who is away takes nobody's place");
     server.come_back().await;
     until_served(&store).await;
-    drop(store);
-    server.empty.remove().await;
+    server.end(store).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: set TENANTRY_TEST_POSTGRES_URL"]
 async fn one_that_goes_away_in_use_is_busy_at_once_and_comes_back_by_itself() {
-    let (mut server, budget) = (Server::new().await, PoolBudget::new(8));
-    let store = rows(&server.database(&budget));
-    store.begin().await.unwrap().commit().await.unwrap();
+    let (mut server, budget, store) = Server::with_rows().await;
+    write(&store).await.unwrap();
     server.go_away().await;
     for _ in 0..3 {
-        assert!(is_busy(&store.begin().await.map(drop)));
+        assert!(is_busy(&write(&store).await));
     }
     let begin = Instant::now();
     for _ in 0..100 {
-        assert!(is_busy(&store.begin().await.map(drop)));
+        assert!(is_busy(&write(&store).await));
     }
     assert!(begin.elapsed() < Duration::from_millis(900), "refused without asking the server");
     assert_eq!(budget.taken(), 0, "who is away takes nobody's place");
     server.come_back().await;
     until_served(&store).await;
-    drop(store);
-    server.empty.remove().await;
+    server.end(store).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: set TENANTRY_TEST_POSTGRES_URL"]
 async fn one_that_was_emptied_meanwhile_is_brought_up_to_date_when_it_comes_back() {
-    let (mut server, budget) = (Server::new().await, PoolBudget::new(8));
-    let store = rows(&server.database(&budget));
+    let (mut server, _, store) = Server::with_rows().await;
     until_served(&store).await;
     let name = server.name();
     run(&mut server.side, &format!("drop database {name} with (force)")).await;
@@ -157,19 +170,17 @@ async fn one_that_was_emptied_meanwhile_is_brought_up_to_date_when_it_comes_back
     }
     run(&mut server.side, &format!("create database {name}")).await;
     until_served(&store).await;
-    drop(store);
-    server.empty.remove().await;
+    server.end(store).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: set TENANTRY_TEST_POSTGRES_URL"]
 async fn many_first_uses_open_it_once() {
-    let (mut server, budget) = (Server::new().await, PoolBudget::new(8));
-    let store = rows(&server.database(&budget));
+    let (mut server, budget, store) = Server::with_rows().await;
     let mut asking = JoinSet::new();
     for _ in 0..50 {
         let store = store.clone();
-        asking.spawn(async move { store.begin().await.unwrap().commit().await });
+        asking.spawn(async move { write(&store).await });
     }
     assert!(asking.join_all().await.iter().all(Result::is_ok));
     assert!(server.connections().await <= 5, "no more than the pool has");
@@ -188,16 +199,16 @@ async fn a_slow_migration_holds_up_nobody_else() {
     let store = rows(&slow.database(&budget));
     let waits = tokio::spawn({
         let store = store.clone();
-        async move { store.begin().await.map(drop) }
+        async move { write(&store).await }
     });
     slow.until_connections(1).await;
     let other = rows(&quick.database(&budget));
     let begin = Instant::now();
-    other.begin().await.unwrap().commit().await.unwrap();
+    write(&other).await.unwrap();
     assert!(begin.elapsed() < Duration::from_secs(4) && !waits.is_finished());
     assert!(is_busy(&waits.await.unwrap()), "who waits is sent away after a while");
     let begin = Instant::now();
-    assert!(is_busy(&store.begin().await.map(drop)));
+    assert!(is_busy(&write(&store).await));
     assert!(begin.elapsed() < Duration::from_secs(1), "and who comes later at once");
     holder.close().await.unwrap();
     until_served(&store).await;
@@ -213,15 +224,15 @@ async fn the_one_unused_longest_makes_room_and_its_connections_are_closed() {
     let mut servers = [Server::new().await, Server::new().await, Server::new().await];
     let stores: Vec<_> = servers.iter().map(|server| rows(&server.database(&budget))).collect();
     for store in &stores[..2] {
-        store.begin().await.unwrap().commit().await.unwrap();
+        write(store).await.unwrap();
     }
-    stores[0].begin().await.unwrap().commit().await.unwrap();
-    stores[2].begin().await.unwrap().commit().await.unwrap();
+    write(&stores[0]).await.unwrap();
+    write(&stores[2]).await.unwrap();
     servers[1].until_connections(0).await;
     assert!(servers[0].connections().await > 0 && servers[2].connections().await > 0);
     assert_eq!(budget.taken(), 2);
     // Who was closed is opened again without being asked to.
-    stores[1].begin().await.unwrap().commit().await.unwrap();
+    write(&stores[1]).await.unwrap();
     servers[0].until_connections(0).await;
     drop(stores);
     for server in servers {
@@ -259,7 +270,7 @@ async fn two_hundred_files_are_served_with_eight_open() {
         let mut asking = JoinSet::new();
         for store in some {
             let store = store.clone();
-            asking.spawn(async move { store.begin().await.unwrap().commit().await });
+            asking.spawn(async move { write(&store).await });
         }
         assert!(asking.join_all().await.iter().all(Result::is_ok));
         assert!(budget.taken() <= 8);
@@ -271,11 +282,11 @@ async fn whoever_is_at_work_keeps_his_place() {
     let (folder, budget) = (tempfile::tempdir().unwrap(), PoolBudget::new(1));
     let [first, second] = [0, 1].map(|number| rows(&Database::on_use(file(folder.path(), number), budget.clone())));
     let held = first.begin().await.unwrap();
-    let refused = second.begin().await.map(drop);
+    let refused = write(&second).await;
     assert!(is_busy(&refused), "{refused:?}");
     assert!(!refused.unwrap_err().is_share_used_up());
     held.commit().await.unwrap();
-    second.begin().await.unwrap().commit().await.unwrap();
+    write(&second).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -286,7 +297,7 @@ async fn a_file_that_is_away_is_busy_and_never_made_anew() {
     let store = rows(&Database::on_use(placement, budget.clone()));
     std::fs::rename(&there, &away).unwrap();
     for _ in 0..4 {
-        assert!(is_busy(&store.begin().await.map(drop)));
+        assert!(is_busy(&write(&store).await));
     }
     assert!(!there.exists());
     std::fs::rename(&away, &there).unwrap();
@@ -300,7 +311,7 @@ async fn a_file_that_is_no_database_is_busy_and_stays_as_it_is() {
     let letter = "a letter, not a database: ".repeat(400);
     std::fs::write(&file, &letter).unwrap();
     let store = rows(&Database::on_use(Placement::Sqlite { file: file.clone() }, budget));
-    assert!(is_busy(&store.begin().await.map(drop)));
+    assert!(is_busy(&write(&store).await));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), letter);
 }
 
@@ -309,10 +320,10 @@ async fn one_that_was_closed_for_good_stays_closed() {
     let (folder, budget) = (tempfile::tempdir().unwrap(), PoolBudget::new(8));
     let database = Database::on_use(file(folder.path(), 1), budget.clone());
     let store = rows(&database);
-    store.begin().await.unwrap().commit().await.unwrap();
+    write(&store).await.unwrap();
     database.close().await;
     assert_eq!((budget.taken(), open_files(folder.path())), (0, 0));
-    assert!(is_busy(&store.begin().await.map(drop)));
+    assert!(is_busy(&write(&store).await));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -325,7 +336,7 @@ async fn a_share_bounds_one_project_and_leaves_the_rest_to_others() {
         assert!(greedy.clone().begin().await.is_err_and(|error| error.is_share_used_up()), "copies share it");
         assert!(other.read_user_by_identity("email", "ada").await.is_ok());
         drop(held);
-        greedy.begin().await.unwrap().commit().await.unwrap();
+        write(&greedy).await.unwrap();
     })
     .await;
 }
@@ -337,7 +348,7 @@ async fn one_whose_schema_is_up_to_date_waits_for_nobody_who_migrates() {
     until_served(&rows(&server.database(&budget))).await;
     let mut holder = PgConnection::connect(&server.empty.url()).await.unwrap();
     sqlx::query("select pg_advisory_lock($1)").bind(MIGRATING).execute(&mut holder).await.unwrap();
-    rows(&server.database(&budget)).begin().await.unwrap().commit().await.unwrap();
+    write(&rows(&server.database(&budget))).await.unwrap();
     holder.close().await.unwrap();
     server.empty.remove().await;
 }

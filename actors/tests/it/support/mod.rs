@@ -2,6 +2,7 @@
 
 pub(crate) mod facts;
 mod operation;
+mod parts;
 mod source;
 mod whole;
 
@@ -11,23 +12,14 @@ use std::time::Duration;
 
 use actors::{AskError, Document, Limits, Operation, Parts, Runtime, RuntimeHandle};
 use async_trait::async_trait;
-use cluster::Cluster;
 use crypto::seal::MasterKey;
 use domain::config::Defaults;
 use domain::entropy::Entropy;
 use domain::ids::ProjectRef;
-use domain::operator::Operator;
-use domain::quota::Quotas;
 use domain::request::Caller;
 use domain::time::{Clock, Timestamp};
 use flows::delivery::{Deliver, Delivery};
-use flows::management::{DEFAULT_GRACE, Management, Operators, ProjectUrls, Routes};
 use flows::{Databases, Services};
-use outbound::breaches::RecordingBreaches;
-use outbound::captcha::RecordingCaptcha;
-use outbound::dns::RecordingTxtRecords;
-use outbound::hooks::RecordingHooks;
-use outbound::sms::RecordingSms;
 use storage::{ControlStore, Database, OutboxRow, Placement};
 use tokio::time::Instant;
 
@@ -97,47 +89,15 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(TestClock(Instant::now()));
         let drawn = Arc::new(TestEntropy::default());
         let entropy: Arc<dyn Entropy> = Arc::clone(&drawn) as Arc<dyn Entropy>;
-        let master_key = Arc::new(MasterKey::generate(&*entropy));
+        let master_key = MasterKey::generate(&*entropy);
         let runtime = Runtime::new(limits);
-        let services = Arc::new(Services {
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
-            hasher: runtime.hasher(),
-            cluster: Cluster::in_process(),
-            master_key: Arc::clone(&master_key),
-            outbox: runtime.outbox(),
-            hooks: Arc::new(RecordingHooks::new()),
-            sms: Arc::new(RecordingSms::new()),
-            captcha: Arc::new(RecordingCaptcha::new()),
-            breaches: Arc::new(RecordingBreaches::new()),
-            providers: Arc::new(outbound::RecordingProviders::default()),
-            books: Arc::default(),
-        });
+        let services = parts::services(&runtime, clock, entropy, master_key);
         let source = Arc::new(FakeSource::new(database.clone()));
-        let management = Management {
-            control,
-            master_key,
-            cluster: services.cluster.clone(),
-            clock,
-            entropy,
-            defaults: defaults(),
-            urls: ProjectUrls { external: "http://localhost".to_owned() },
-            databases: Databases::new(database),
-            routes: Routes::default(),
-            operators: Operators::default(),
-            providers: Arc::clone(&services.providers),
-            dns: Arc::new(RecordingTxtRecords::default()),
-            runtime: None,
-            granted: Quotas::default(),
-            delete_grace: DEFAULT_GRACE,
-            operator: Arc::new(Operator::gateway()),
-            address: None,
-        };
         let parts = Parts {
             services: Arc::clone(&services),
             source: Arc::clone(&source) as Arc<dyn flows::TenantSource>,
             deliver: Arc::new(NoMail),
-            management,
+            management: parts::management(&services, control, Databases::new(database)),
         };
         let handle = runtime.start(parts).await.unwrap();
         Self { handle, source, services, entropy: drawn, _folder: folder }

@@ -6,26 +6,17 @@ use std::time::Duration;
 
 use actors::{AskError, Limits, Operation, Parts, Runtime, RuntimeHandle};
 use async_trait::async_trait;
-use cluster::Cluster;
 use crypto::seal::MasterKey;
 use domain::entropy::Entropy;
-use domain::operator::Operator;
-use domain::quota::Quotas;
 use domain::request::Caller;
 use domain::time::Clock;
 use flows::delivery::{Deliver, Delivery};
-use flows::management::{DEFAULT_GRACE, Management, Operators, ProjectUrls, Routes};
-use flows::{ControlSource, Databases, Services};
-use outbound::breaches::RecordingBreaches;
-use outbound::captcha::RecordingCaptcha;
-use outbound::dns::RecordingTxtRecords;
-use outbound::hooks::RecordingHooks;
-use outbound::sms::RecordingSms;
+use flows::{ControlSource, Databases};
 use storage::{ControlStore, Database, OutboxRow, Placement};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{TestClock, TestEntropy, defaults, project};
+use super::{TestClock, TestEntropy, defaults, parts, project};
 
 struct IntoChannel(mpsc::UnboundedSender<OutboxRow>);
 
@@ -46,56 +37,30 @@ pub(crate) struct Whole {
 impl Whole {
     /// Starts one with a cluster of its own; `number` tells its randomness from another gateway's.
     pub(crate) async fn start(folder: &Path, number: u64) -> Self {
+        Self::within(folder, number, Limits::default()).await
+    }
+
+    /// The same within other limits.
+    pub(crate) async fn within(folder: &Path, number: u64, limits: Limits) -> Self {
         let place = |name: &str| Placement::Sqlite { file: folder.join(name) };
         let database = Database::connect(&place("auth.db")).await.unwrap();
         database.migrate().await.unwrap();
         let control = ControlStore::connect(&place("control.db")).await.unwrap();
         control.migrate().await.unwrap();
         let clock: Arc<dyn Clock> = Arc::new(TestClock(Instant::now()));
-        let master_key = Arc::new(MasterKey::generate(&TestEntropy::default()));
+        let master_key = MasterKey::generate(&TestEntropy::default());
         let entropy: Arc<dyn Entropy> = Arc::new(TestEntropy::starting_at(number << 32));
-        let runtime = Runtime::new(Limits { changes_poll: Duration::from_millis(10), ..Limits::default() });
-        let services = Arc::new(Services {
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
-            hasher: runtime.hasher(),
-            cluster: Cluster::in_process(),
-            master_key: Arc::clone(&master_key),
-            outbox: runtime.outbox(),
-            hooks: Arc::new(RecordingHooks::new()),
-            sms: Arc::new(RecordingSms::new()),
-            captcha: Arc::new(RecordingCaptcha::new()),
-            breaches: Arc::new(RecordingBreaches::new()),
-            providers: Arc::new(outbound::RecordingProviders::default()),
-            books: Arc::default(),
-        });
-        let (databases, urls) = (Databases::new(database), ProjectUrls { external: "http://localhost".to_owned() });
+        let runtime = Runtime::new(Limits { changes_poll: Duration::from_millis(10), ..limits });
+        let services = parts::services(&runtime, clock, entropy, master_key);
+        let databases = Databases::new(database);
         let source = ControlSource {
             control: control.clone(),
-            master_key: Arc::clone(&master_key),
+            master_key: Arc::clone(&services.master_key),
             defaults: defaults(),
-            urls: urls.clone(),
+            urls: parts::urls(),
             databases: databases.clone(),
         };
-        let management = Management {
-            control,
-            master_key,
-            cluster: services.cluster.clone(),
-            clock,
-            entropy,
-            defaults: defaults(),
-            urls,
-            databases,
-            routes: Routes::default(),
-            operators: Operators::default(),
-            providers: Arc::clone(&services.providers),
-            dns: Arc::new(RecordingTxtRecords::default()),
-            runtime: None,
-            granted: Quotas::default(),
-            delete_grace: DEFAULT_GRACE,
-            operator: Arc::new(Operator::gateway()),
-            address: None,
-        };
+        let management = parts::management(&services, control, databases);
         let (deliver, delivered) = mpsc::unbounded_channel();
         let parts = Parts { services, source: Arc::new(source), deliver: Arc::new(IntoChannel(deliver)), management };
         Self { handle: runtime.start(parts).await.unwrap(), delivered }

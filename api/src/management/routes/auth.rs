@@ -21,6 +21,7 @@ pub(super) fn configuration(table: Table) -> Table {
                 Change,
                 config::patch,
                 doc("Changes the named fields; null returns a field to its default")
+                    .conflicts()
                     .header("x-tenantry-note", "Why; kept with the new version.")
                     .takes::<config::AuthConfig>()
                     .gives::<config::AuthConfig>(),
@@ -66,7 +67,10 @@ pub(super) fn configuration(table: Table) -> Table {
             post(
                 Change,
                 config::rollback,
-                own("Makes an older version the newest again").takes::<config::Rollback>().gives::<config::Diff>(),
+                own("Makes an older version the newest again; the security profile never becomes a looser one")
+                    .conflicts()
+                    .takes::<config::Rollback>()
+                    .gives::<config::Diff>(),
             ),
         )
         .at(
@@ -111,7 +115,7 @@ pub(super) fn keys(table: Table) -> Table {
             get(Read, api_keys::legacy, doc("Whether old-style keys are accepted").gives::<api_keys::Legacy>()).put(
                 Change,
                 api_keys::set_legacy,
-                doc("Accepts old-style keys, or refuses them").switch("enabled", "Which; it must be given.").gives::<api_keys::Legacy>(),
+                doc("Accepts old-style keys, or refuses them").conflicts().switch("enabled", "Which; it must be given.").gives::<api_keys::Legacy>(),
             ),
         )
         .at(
@@ -122,6 +126,7 @@ pub(super) fn keys(table: Table) -> Table {
                     Change,
                     api_keys::delete,
                     reveal("Revokes an API key at once")
+                        .conflicts()
                         .switch("was_compromised", "Noted in the audit log.")
                         .query("reason", "Noted in the audit log.")
                         .gives::<api_keys::Key>(),
@@ -140,7 +145,7 @@ pub(super) fn keys(table: Table) -> Table {
             get(Read, signing_keys::list, doc("Keys that tokens are signed with").gives::<signing_keys::Keys>()).post(
                 Change,
                 signing_keys::create,
-                doc("Makes or imports a signing key").takes::<signing_keys::NewKey>().gives::<signing_keys::Key>().with(201),
+                doc("Makes or imports a signing key").conflicts().takes::<signing_keys::NewKey>().gives::<signing_keys::Key>().with(201),
             ),
         )
         .at(
@@ -171,7 +176,7 @@ pub(super) fn keys(table: Table) -> Table {
 }
 
 pub(super) fn issuers(table: Table) -> Table {
-    let never = || doc("SAML is not served: 404").never();
+    let never = || doc("SAML is not served: 404").never(404);
     table
         .at(
             "/v1/projects/{ref}/config/auth/third-party-auth",
@@ -190,7 +195,7 @@ pub(super) fn issuers(table: Table) -> Table {
             get(Read, third_party::get, doc("One issuer").gives::<third_party::Issuer>()).delete(
                 Change,
                 third_party::delete,
-                doc("Refuses an issuer's tokens from now on").gives::<third_party::Issuer>(),
+                doc("Refuses an issuer's tokens from now on").conflicts().gives::<third_party::Issuer>(),
             ),
         )
         .at(

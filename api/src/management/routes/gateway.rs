@@ -14,7 +14,7 @@ pub(super) fn gateway(table: Table) -> Table {
             get(Tokens, tokens::list, own("Every operator token").lists::<tokens::Token>()).post(
                 Tokens,
                 tokens::create,
-                own("Makes an operator token, which is shown once")
+                own("Makes an operator token, which is shown once; an owner's is for all projects")
                     .takes::<tokens::NewToken>()
                     .gives::<tokens::Token>()
                     .with(201),
@@ -51,7 +51,7 @@ pub(super) fn organizations(table: Table) -> Table {
             .post(
                 Dispose,
                 profile::create_organization,
-                doc("Refused with 400: a gateway is one organization").takes_any().never(),
+                doc("Refused with 400: a gateway is one organization").takes_any().never(400),
             ),
         )
         .at(
@@ -118,7 +118,7 @@ pub(super) fn projects(table: Table) -> Table {
                     .gives::<projects::Short>(),
             ),
         )
-        .at("/v1/projects/{ref}/pause", post(Change, lifecycle::pause, doc("Its data stays, nothing is served").gives::<projects::Shown>()))
+        .at("/v1/projects/{ref}/pause", post(Change, lifecycle::pause, doc("Its data stays, nothing is served").conflicts().gives::<projects::Shown>()))
         .at(
             "/v1/projects/{ref}/restore",
             post(Change, lifecycle::restore, doc("Serves again, after a pause or a deletion").conflicts().gives::<projects::Shown>()),

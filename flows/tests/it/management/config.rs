@@ -106,3 +106,32 @@ async fn empty_secret(app: TestApp) {
     assert_eq!(shown["external_github_secret"], Value::Null);
     assert_eq!(manage.config(&project).await.unwrap(), shown);
 }
+
+on_both!(
+    a_rollback_keeps_the_security_profile_and_its_bounds,
+    a_rollback_keeps_the_security_profile_and_its_bounds_on_postgres,
+    profile_stays
+);
+async fn profile_stays(app: TestApp) {
+    let site = "https://app.example.com";
+    let (manage, named) = (&app.management, app.project("one", json!({ "site_url": site })).await.project_ref);
+    manage.patch_config(&named, &members(json!({ "jwt_exp": 604_800 }))).await.unwrap();
+    let shield = json!({ "security_profile": "shield", "site_url": "https://shield.example.com", "jwt_exp": null });
+    manage.patch_config(&named, &members(shield)).await.unwrap();
+
+    let refused = manage.rollback_config(&named, 2, None).await;
+    assert!(
+        matches!(&refused, Err(Error::Invalid(why)) if why.contains("security profile shield") && why.contains("jwt_exp")),
+        "{refused:?}"
+    );
+    let diff = manage.rollback_config(&named, 1, None).await.unwrap();
+    let changed: Vec<_> = diff.changes.iter().map(|change| change.field).collect();
+    assert_eq!(changed, ["site_url"]);
+    let config = manage.config(&named).await.unwrap();
+    assert_eq!(
+        (&config["security_profile"], &config["security_profile_mode"], &config["site_url"]),
+        (&json!("shield"), &json!("enforce"), &json!(site))
+    );
+    let loose = manage.patch_config(&named, &members(json!({ "jwt_exp": 604_800 }))).await;
+    assert!(matches!(loose, Err(Error::Invalid(_))), "its bounds are enforced still");
+}

@@ -76,7 +76,9 @@ async fn refused(app: TestApp) {
     let unknown = NewToken { projects: Some(vec!["nobody".parse().unwrap()]), ..named("ci", Role::Operator) };
     let none = NewToken { projects: Some(Vec::new()), ..named("ci", Role::Operator) };
     let over = NewToken { expires_in: Some(0), ..named("ci", Role::Operator) };
-    for request in [unknown, none, over, named(" ", Role::Owner)] {
+    app.project("acme", json!({})).await;
+    let bound = NewToken { projects: Some(vec!["acme".parse().unwrap()]), ..named("ci", Role::Owner) };
+    for request in [unknown, none, over, bound, named(" ", Role::Owner)] {
         assert!(matches!(manage.create_token(request).await, Err(Error::Invalid(_))));
     }
     let own = manage.create_token(named("me", Role::Owner)).await.unwrap();
@@ -103,6 +105,29 @@ async fn first(app: TestApp) {
     app.management.revoke_token(operator.token.unwrap()).await.unwrap();
     assert!(!app.management.set_operator_token(&token).await.unwrap(), "a start does not bring it back");
     assert!(app.management.operator_of(&token).await.unwrap().is_none());
+}
+
+on_both!(
+    owners_who_revoke_each_other_lock_nobody_out,
+    owners_who_revoke_each_other_lock_nobody_out_on_postgres,
+    each_other
+);
+async fn each_other(app: TestApp) {
+    let manage = &app.management;
+    let mut hands = Vec::new();
+    for name in ["one", "two"] {
+        let made = manage.create_token(named(name, Role::Owner)).await.unwrap();
+        let operator = manage.operator_of(&made.secret.unwrap()).await.unwrap().unwrap();
+        hands.push((made.token.id, manage.acting(operator, None)));
+    }
+    let (one, two) = (&hands[0], &hands[1]);
+    let (first, second) = tokio::join!(one.1.revoke_token(two.0), two.1.revoke_token(one.0));
+    assert!(first.is_ok() != second.is_ok(), "{first:?} {second:?}");
+    assert!(matches!(first.and(second), Err(Error::Invalid(why)) if why.contains("last owner")));
+    assert!(manage.has_owner().await.unwrap());
+    let read = ReadLog::default();
+    let log = manage.operator_log(read).await.unwrap().entries;
+    assert_eq!(log.iter().filter(|entry| entry.action == "token.revoked").count(), 1, "{log:?}");
 }
 
 on_both!(changes_are_noted_with_who_made_them, changes_are_noted_with_who_made_them_on_postgres, noted);
@@ -154,4 +179,30 @@ async fn reach(app: TestApp) {
     let second = app.management.operator_log(ReadLog { limit: Some(1), before, ..ReadLog::default() }).await.unwrap();
     assert_eq!(first.entries[0].project.as_deref(), Some("two"));
     assert_eq!(second.entries[0].project.as_deref(), Some("one"));
+}
+
+on_both!(the_log_of_a_project_outlives_it, the_log_of_a_project_outlives_it_on_postgres, outlived);
+async fn outlived(app: TestApp) {
+    let gone = app.project("gone", json!({})).await;
+    let other = app.project("other", json!({})).await;
+    let id = app.management.project_id(&gone.project_ref).await.unwrap();
+    let others = app.management.project_id(&other.project_ref).await.unwrap();
+    app.management.delete_project(&gone.project_ref, Some(0)).await.unwrap();
+    let actions = async |manage: &flows::management::Management| -> Vec<String> {
+        log_of(manage, &gone.project_ref).await.into_iter().map(|entry| entry.action).collect()
+    };
+    let whole = ["project.purged", "project.deleted", "project.created"];
+    assert_eq!(actions(&app.management).await, whole);
+    assert_eq!(actions(&acting(&app, "its", Reach::Projects(BTreeSet::from([id])))).await, whole);
+    let named = |name: &str| ReadLog { project: Some(name.parse().unwrap()), ..ReadLog::default() };
+    let stranger = acting(&app, "other's", Reach::Projects(BTreeSet::from([others])));
+    assert!(matches!(stranger.operator_log(named("gone")).await, Err(Error::NotFound)), "it is none of his");
+    assert!(matches!(app.management.operator_log(named("never")).await, Err(Error::NotFound)));
+    let first = app.management.operator_log(named("gone")).await.unwrap().entries.pop().unwrap();
+    let after = ReadLog { before: Some(first.seq), ..named("gone") };
+    assert_eq!(app.management.operator_log(after).await.unwrap().entries, [], "the page after the last");
+    // Who has the ref afterwards has its log beside the one before, for those who may see both.
+    app.project("gone", json!({})).await;
+    assert_eq!(actions(&app.management).await, ["project.created", whole[0], whole[1], whole[2]]);
+    assert_eq!(actions(&acting(&app, "its", Reach::Projects(BTreeSet::from([id])))).await, whole);
 }

@@ -1,12 +1,17 @@
 //! Archives that come in pieces, again, late, broken, or not at all.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use domain::secret::Secret;
-use flows::management::{Error, ImportView, MoveProject};
+use domain::time::Clock;
+use flows::management::{Error, ImportView, MoveProject, RotateSigningKey};
 use serde_json::{Value, json};
-use testkit::{TestApp, TestDatabase, TestProject};
+use testkit::{Limits, MockClock, Setup, TestApp, TestDatabase, TestProject};
 
 use super::{elsewhere, exported, imported, send, start};
 use crate::both::on_both;
+use crate::eventually::eventually;
 use crate::letters::{confirmed, project};
 
 /// A project with some users, its archive, and a gateway that has nothing of it.
@@ -346,4 +351,56 @@ async fn the_last_lines_sent_again_change_nothing_of_a_project_that_serves() {
     assert!(!imports.begin_writing(&slow, writer, now.plus_seconds(60), now).await.unwrap());
     assert!(matches!(to.management.import_rows(begun.id, 2, &lines[1..].join("\n")).await, Err(Error::NotFound)));
     to.through(&here).sign_in("user0@example.com").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_project_that_is_being_imported_is_not_changed() {
+    let (_, _, lines, to) = prepared(TestDatabase::sqlite()).await;
+    let begun = to.management.start_import(start(&lines)).await.unwrap();
+    let (manage, project) = (&to.management, &begun.project_ref);
+    let patch = json!({ "jwt_exp": 60 });
+    conflict_of(manage.patch_config(project, patch.as_object().unwrap()).await);
+    conflict_of(manage.rollback_config(project, 1, None).await);
+    conflict_of(manage.set_paused(project, true).await);
+    conflict_of(manage.restore_project(project).await);
+    conflict_of(manage.rotate_signing_key(project, RotateSigningKey::default()).await);
+    conflict_of(manage.import_legacy_signing_key(project).await);
+    let key = manage.control.projects().bundle(project).await.unwrap().unwrap().api_keys[0].id;
+    conflict_of(manage.rotate_api_key(project, key, None).await);
+    conflict_of(manage.delete_api_key(project, key).await);
+    conflict_of(manage.set_legacy_keys_enabled(project, false).await);
+    assert_eq!(manage.config(project).await.unwrap()["jwt_exp"], json!(3600), "it can be looked at");
+    let view = send(&to, &begun, &lines, 50).await;
+    manage.finish_import(view.id).await.unwrap();
+    manage.patch_config(project, patch.as_object().unwrap()).await.unwrap();
+    manage.set_paused(project, true).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_janitor_passes_over_a_project_that_is_being_imported() {
+    let anonymous = json!({ "external_anonymous_users_enabled": true });
+    let app = TestApp::sqlite().await;
+    let here = app.project("one", anonymous.clone()).await;
+    here.post("/signup", json!({})).send().await.expect(200);
+    let lines = exported(&app, &here.project_ref, 1000).await;
+    let to = elsewhere(&app, TestDatabase::sqlite()).await;
+    let plain = to.project("plain", anonymous).await;
+    plain.post("/signup", json!({})).send().await.expect(200);
+    let begun = to.management.start_import(start(&lines)).await.unwrap();
+    let view = send(&to, &begun, &lines, 50).await;
+    let ids = [begun.project, to.management.project_id(&plain.project_ref).await.unwrap()];
+    to.management.control.projects().schedule_sweeps(&ids, to.clock.now()).await.unwrap();
+
+    let clock = Arc::new(MockClock::default());
+    clock.advance(40 * 24 * 3600);
+    let often = Duration::from_millis(10);
+    let limits = Limits { janitor_step: often, janitor_sweep: often, ..Limits::default() };
+    let setup = Setup { clock, limits, seed: 9, master_seed: 100, ..Setup::new(to.placement()) };
+    let cleaner = TestApp::start(setup).await;
+    eventually(async || users(&to, &plain).await == 0).await;
+    eventually(async || cleaner.handle.stats().loads >= 2).await;
+    let imported = to.through(&here);
+    assert_eq!(users(&to, &imported).await, 1, "what came of the archive is whole");
+    to.management.finish_import(view.id).await.unwrap();
+    eventually(async || users(&to, &imported).await == 0).await;
 }

@@ -2,8 +2,10 @@
 
 mod archive;
 mod imports;
+mod leftovers;
 mod moves;
 mod moves_end;
+mod refused_places;
 
 use std::sync::Arc;
 

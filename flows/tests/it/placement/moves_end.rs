@@ -148,6 +148,32 @@ async fn a_gateway_that_does_not_stop_serving_stops_the_move() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_fell_silent_is_waited_for_while_the_project_serves() {
+    let app = TestApp::sqlite().await;
+    let project = app.project("moving", json!({})).await;
+    let session = project.sign_up("ada@example.com").await;
+    let now = app.management.clock.now();
+    let silent = Gateway {
+        id: Uuid::from_u128(9),
+        name: "silent".to_owned(),
+        version: "0".to_owned(),
+        started_at: now,
+        seen_at: now.plus_seconds(-30),
+        seq: 0,
+    };
+    app.management.control.gateways().beat(&silent).await.unwrap();
+    app.management.start_move(&project.project_ref, to(Placement::Sqlite, None)).await.unwrap();
+    for _ in 0..50 {
+        project.get("/user").bearer(access(&session)).send().await.expect(200);
+    }
+    let movement = app.management.placement(&project.project_ref).await.unwrap().movement.unwrap();
+    assert_eq!(movement.phase, MovePhase::Copying, "it may serve the project still");
+    app.clock.advance(16);
+    assert_eq!(over(&app, &project).await.phase, MovePhase::Done, "it serves nobody any more");
+    project.refresh(&session["refresh_token"]).send().await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_place_that_is_none_is_refused() {
     let app = TestApp::sqlite().await;
     let project = app.project("moving", json!({})).await;

@@ -14,6 +14,7 @@ use crate::third_party::issuer;
 mod gateways;
 mod holds;
 mod keys;
+mod leftovers;
 mod life;
 mod lists;
 mod marks;

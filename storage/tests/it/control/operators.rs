@@ -7,12 +7,14 @@ use domain::operator::{Reach, Role, TokenView};
 use serde_json::json;
 use storage::StoreError;
 use storage::control::{ListLog, LogEntry, LogRecord};
+use tokio::task::JoinSet;
 
 use super::{bundle, made, object};
 use crate::fixture::{Fixture, t};
 
 on_both! {
     tokens_are_found_by_hash_and_revoked
+    owners_who_revoke_each_other_leave_one
     a_change_and_its_entry_go_together
     entries_are_listed_newest_first
     old_entries_go
@@ -74,8 +76,32 @@ async fn tokens_are_found_by_hash_and_revoked(f: Fixture) {
     assert!(!revoked.is_good(t(7)));
 }
 
+async fn owners_who_revoke_each_other_leave_one(f: Fixture) {
+    let control = f.control().await;
+    let tokens = control.operator_tokens();
+    let passing = TokenView { expires_at: Some(t(9)), ..token(&f, Role::Owner, Reach::Everything, 1) };
+    assert!(tokens.insert(&passing, "passing").await.unwrap());
+    let owners: Vec<TokenView> = (0..8).map(|_| token(&f, Role::Owner, Reach::Everything, 1)).collect();
+    for (number, owner) in owners.iter().enumerate() {
+        assert!(tokens.insert(owner, &format!("hash-{number}")).await.unwrap());
+    }
+    let mut racing = JoinSet::new();
+    for owner in &owners {
+        let (control, id) = (control.clone(), owner.id);
+        racing.spawn(async move { control.operator_tokens().revoke(id, t(2)).await.unwrap() });
+    }
+    let revoked = racing.join_all().await.into_iter().filter(|done| *done).count();
+    assert_eq!(revoked, owners.len() - 1);
+    let left =
+        tokens.list().await.unwrap().into_iter().filter(|token| token.is_good(t(3)) && token.expires_at.is_none());
+    let left: Vec<TokenView> = left.collect();
+    assert_eq!(left.len(), 1);
+    assert!(!tokens.revoke(left[0].id, t(4)).await.unwrap(), "nor is it revoked later");
+    assert!(tokens.revoke(passing.id, t(4)).await.unwrap(), "one that ends anyway can be");
+}
+
 async fn log(control: &storage::ControlStore) -> Vec<LogEntry> {
-    let list = ListLog { projects: None, before: None, limit: 100 };
+    let list = ListLog { projects: None, project_ref: None, before: None, limit: 100 };
     let mut entries: Vec<_> =
         control.operator_log().list(&list).await.unwrap().into_iter().map(|record| record.entry).collect();
     entries.reverse();
@@ -107,7 +133,7 @@ async fn a_change_and_its_entry_go_together(f: Fixture) {
     noting.configs().append(id, 1, &object(json!({})), None, None, t(2)).await.unwrap();
     assert_eq!(log(&control).await, [made.clone(), changed.clone()]);
 
-    let token = token(&f, Role::Owner, Reach::Everything, 3);
+    let token = token(&f, Role::Operator, Reach::Everything, 3);
     let (added, revoked) = (entry("token.created", None, 3), entry("token.revoked", None, 4));
     let noting = control.noting(added.clone());
     assert!(noting.operator_tokens().insert(&token, "hash").await.unwrap());
@@ -124,7 +150,7 @@ async fn entries_are_listed_newest_first(f: Fixture) {
         control.operator_log().append(&entry(&format!("action-{number}"), project, 1)).await.unwrap();
     }
     let list = async |projects: Option<BTreeSet<ProjectId>>, before, limit| {
-        control.operator_log().list(&ListLog { projects, before, limit }).await.unwrap()
+        control.operator_log().list(&ListLog { projects, project_ref: None, before, limit }).await.unwrap()
     };
     let actions = |records: &[LogRecord]| records.iter().map(|record| record.entry.action.clone()).collect::<Vec<_>>();
     let all = list(None, None, 10).await;
@@ -135,6 +161,13 @@ async fn entries_are_listed_newest_first(f: Fixture) {
     assert_eq!(actions(&list(Some(BTreeSet::from([one, two])), None, 3).await), ["action-4", "action-3", "action-1"]);
     assert_eq!(actions(&list(Some(BTreeSet::from([one, two])), Some(all[1].seq), 3).await), ["action-1", "action-0"]);
     assert_eq!(list(Some(BTreeSet::new()), None, 3).await, []);
+    let named = async |name: &str, projects: Option<BTreeSet<ProjectId>>| {
+        let list = ListLog { projects, project_ref: Some(super::named(name)), before: None, limit: 10 };
+        actions(&control.operator_log().list(&list).await.unwrap())
+    };
+    assert_eq!(named("first", None).await, ["action-4", "action-3", "action-1", "action-0"], "whoever had the ref");
+    assert_eq!(named("first", Some(BTreeSet::from([two]))).await, ["action-4", "action-1"]);
+    assert_eq!(named("second", None).await, [""; 0]);
 }
 
 async fn old_entries_go(f: Fixture) {
