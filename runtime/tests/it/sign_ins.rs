@@ -129,6 +129,17 @@ fn unsafe_redirect_entries_are_told_when_they_are_set_and_by_the_doctor() {
 }
 
 #[test]
+fn the_way_back_says_that_the_security_profile_stays() {
+    let gateway = Gateway::start();
+    gateway.good(&["config", "set", "acme", "site_url=https://a.co", "jwt_exp=900"]);
+    gateway.good(&["config", "set", "acme", "security_profile=shield", "jwt_exp=600"]);
+    let (said, _) = gateway.good(&["config", "rollback", "acme", "2"]);
+    assert!(said.contains("the security profile stays as it is"), "{said}");
+    let config = gateway.json(&["config", "show", "acme"]);
+    assert_eq!((&config["security_profile"], &config["jwt_exp"]), (&"shield".into(), &900.into()));
+}
+
+#[test]
 fn an_issuer_comes_and_goes() {
     let gateway = Gateway::start();
     let keys = r#"{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","kid":"one",

@@ -58,6 +58,9 @@ fn line(change: &Value) -> String {
     format!("  {}: {} -> {}", field(change, "field"), value("from"), value("to"))
 }
 
+/// How the names of the fields begin that choose the security profile and its mode.
+const PROFILE: &str = "security_profile";
+
 impl Change<'_> {
     /// Sets the fields of `patch`.
     pub(super) async fn make(&self, patch: Map<String, Value>) -> Result<(), Failure> {
@@ -85,8 +88,12 @@ impl Change<'_> {
         }
         let route = format!("{}/rollback", config_path(self.reference));
         let body = json!({ "version": version, "note": self.how.note });
-        let config = self.gateway.post(&route, &body).await?;
-        self.tell(&config, &found)
+        let done = self.gateway.post(&route, &body).await?;
+        let is_in = |diff: &Value| changes(diff).iter().any(|change| field(change, "field").starts_with(PROFILE));
+        if !self.json && is_in(&found) && !is_in(&done) {
+            output::print("the security profile stays as it is: going back never loosens it")?;
+        }
+        self.tell(&done, &found)
     }
 
     /// Says what will change and what that does, and asks where that is wanted. Whether there is anything left to do.
