@@ -16,9 +16,10 @@ statements! {
     control PAGE = same(concat!(
         "select ", columns!("p."), " from control.projects as p where p.status = $1 and p.ref > $2 order by p.ref limit $3"
     ));
+    // One bound at each end: of two, SQLite would begin at the first and read all that lies before the second.
     control OF_REF = same(concat!(
         "select ", columns!("p."), " from control.projects as p
-         where p.status = $1 and p.ref > $2 and p.ref >= $3 and p.ref < $4 order by p.ref limit $5"
+         where p.status = $1 and p.ref >= $2 and p.ref < $3 order by p.ref limit $4"
     ));
     // A name that many have is found among the next projects, whatever they are called, by looking into the index alone; one that
     // few have, by itself.
@@ -127,6 +128,11 @@ fn keep(found: &mut BTreeMap<ProjectRef, Project>, projects: Vec<Project>) {
     found.extend(projects.into_iter().map(|project| (project.project_ref.clone(), project)));
 }
 
+/// The first text that can be a ref after this one: no character of a ref lies before U+0001.
+fn behind(reference: &str) -> String {
+    format!("{reference}\u{1}")
+}
+
 async fn page(work: &mut Work, status: &str, list: &ListProjects) -> Result<Vec<Project>> {
     read_all(fetch!(work, fetch_all, Row, PAGE, status, list.after(), list.most().cast_signed())?)
 }
@@ -135,7 +141,8 @@ async fn matching(work: &mut Work, status: &str, list: &ListProjects, prefix: &s
     let (after, most) = (list.after(), list.most().cast_signed());
     // After every text that begins so.
     let end = format!("{prefix}{}", char::MAX);
-    let mut found = read_all(fetch!(work, fetch_all, Row, OF_REF, status, after, prefix, &end, most)?)?;
+    let first = if after < prefix { prefix.to_owned() } else { behind(after) };
+    let mut found = read_all(fetch!(work, fetch_all, Row, OF_REF, status, &first, &end, most)?)?;
     let near = fetch!(work, fetch_all, Row, OF_NAME_NEAR, status, after, prefix, &end, most)?;
     let named = if near.len() as u64 >= list.most() {
         near
