@@ -8,10 +8,11 @@ use flows::management::{CreateProject, LogView, ReadLog};
 use serde_json::json;
 use storage::TenantStore;
 use storage::archive::Sync;
-use storage::control::{Leftover, Move, MovePhase};
+use storage::control::{Leftover, MovePhase};
 use testkit::{TestApp, TestDatabase, TestProject, Wire};
 use tokio::time::Instant;
 
+use super::move_between;
 use super::moves::{over, rows, to};
 
 async fn of(app: &TestApp, project: &TestProject) -> Project {
@@ -113,20 +114,7 @@ async fn copies_that_could_not_be_removed_are_tried_again() {
     let app = TestApp::sqlite().await;
     let (project, found) = in_two_places(&app).await;
     let (control, now) = (&app.management.control, app.management.clock.now());
-    let failed = Move {
-        project: found.id,
-        id: app.management.entropy.uuid(),
-        placement: Placement::Gateway,
-        sealed_url: None,
-        source: Placement::Sqlite,
-        source_sealed_url: None,
-        max_pause: 30,
-        phase: MovePhase::Copying,
-        rows: 0,
-        error: None,
-        started_at: now,
-        updated_at: now,
-    };
+    let failed = move_between(&app, found.id, Placement::Sqlite, Placement::Gateway);
     assert!(control.moves().start(&failed).await.unwrap());
     assert!(control.moves().advance(found.id, failed.id, MovePhase::Failed, 9, Some("away"), now).await.unwrap());
     control.moves().lay_down(found.id, failed.id, false).await.unwrap();

@@ -9,10 +9,12 @@ mod refused_places;
 
 use std::sync::Arc;
 
-use domain::ids::ProjectRef;
+use domain::ids::{ProjectId, ProjectRef};
+use domain::project::Placement;
 use domain::secret::Secret;
 use flows::management::{ImportView, StartImport};
 use serde_json::{Value, json};
+use storage::control::{Move, MovePhase};
 use testkit::{Setup, TestApp, TestDatabase};
 
 /// The key of every archive here: 32 bytes in base64.
@@ -25,6 +27,25 @@ pub(crate) async fn elsewhere(app: &TestApp, placement: TestDatabase) -> TestApp
     let setup = Setup::new(Arc::new(placement));
     let external = "https://elsewhere.example".to_owned();
     TestApp::start(Setup { clock: Arc::clone(&app.clock), seed: 99, master_seed: 100, external, ..setup }).await
+}
+
+/// A move from `source` to `placement`, neither a PostgreSQL of the project's own, that has begun to copy.
+pub(crate) fn move_between(app: &TestApp, project: ProjectId, source: Placement, placement: Placement) -> Move {
+    let now = app.management.clock.now();
+    Move {
+        project,
+        id: app.management.entropy.uuid(),
+        placement,
+        sealed_url: None,
+        source,
+        source_sealed_url: None,
+        max_pause: 30,
+        phase: MovePhase::Copying,
+        rows: 0,
+        error: None,
+        started_at: now,
+        updated_at: now,
+    }
 }
 
 /// All lines of the project's archive, read in pages of `limit` lines.

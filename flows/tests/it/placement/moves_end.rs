@@ -11,27 +11,14 @@ use storage::control::{Gateway, Move, MovePhase};
 use testkit::{TestApp, TestDatabase, TestProject};
 use uuid::Uuid;
 
+use super::move_between;
 use super::moves::{over, rows, to};
 use crate::letters::access;
 
 /// A move to a file of the project's own that nobody works on.
 async fn abandoned(app: &TestApp, project: &TestProject) -> Move {
     let id = app.management.project_id(&project.project_ref).await.unwrap();
-    let now = app.management.clock.now();
-    let movement = Move {
-        project: id,
-        id: app.management.entropy.uuid(),
-        placement: Placement::Sqlite,
-        sealed_url: None,
-        source: Placement::Gateway,
-        source_sealed_url: None,
-        max_pause: 30,
-        phase: MovePhase::Copying,
-        rows: 0,
-        error: None,
-        started_at: now,
-        updated_at: now,
-    };
+    let movement = move_between(app, id, Placement::Gateway, Placement::Sqlite);
     assert!(app.management.control.moves().start(&movement).await.unwrap());
     movement
 }

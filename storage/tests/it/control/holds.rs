@@ -111,7 +111,8 @@ async fn a_place_that_is_taken_is_a_conflict(f: Fixture) {
     assert_eq!(control.projects().by_ref(&named("copy")).await.unwrap().unwrap().placement, Placement::Sqlite);
 }
 
-fn new_move(f: &Fixture, project: ProjectId) -> Move {
+/// A move to a database of the project's own that has begun to copy.
+pub(super) fn new_move(f: &Fixture, project: ProjectId) -> Move {
     Move {
         project,
         id: f.id(),

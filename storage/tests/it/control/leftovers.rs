@@ -7,6 +7,7 @@ use storage::control::{Leftover, Move, MovePhase};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::holds::new_move;
 use super::{made, named, secret};
 use crate::fixture::{Fixture, t};
 
@@ -17,26 +18,9 @@ on_both! {
     a_note_outlives_its_project
 }
 
-fn away(f: &Fixture, project: ProjectId) -> Move {
-    Move {
-        project,
-        id: f.id(),
-        placement: Placement::Postgres,
-        sealed_url: Some(secret("to")),
-        source: Placement::Gateway,
-        source_sealed_url: None,
-        max_pause: 30,
-        phase: MovePhase::Copying,
-        rows: 0,
-        error: None,
-        started_at: t(1),
-        updated_at: t(1),
-    }
-}
-
 /// A move that was given up and has left copies.
 async fn failed(f: &Fixture, control: &ControlStore, project: ProjectId) -> Move {
-    let movement = away(f, project);
+    let movement = new_move(f, project);
     assert!(control.moves().start(&movement).await.unwrap());
     assert!(control.moves().advance(project, movement.id, MovePhase::Failed, 0, Some("away"), t(1)).await.unwrap());
     control.moves().lay_down(project, movement.id, false).await.unwrap();
@@ -55,7 +39,7 @@ async fn the_next_move_notes_what_the_last_one_has_left(f: Fixture) {
     assert!(notes(&control, id).await.is_empty(), "the move remembers it itself");
     assert_eq!(control.moves().copies(t(1), 10).await.unwrap().len(), 0);
     assert_eq!(control.moves().copies(t(2), 10).await.unwrap().len(), 2);
-    let second = Move { placement: Placement::Sqlite, sealed_url: None, started_at: t(2), ..away(&f, id) };
+    let second = Move { placement: Placement::Sqlite, sealed_url: None, started_at: t(2), ..new_move(&f, id) };
     assert!(control.moves().start(&second).await.unwrap());
     let left = control.leftovers().of_project(id).await.unwrap().remove(0);
     let project = control.projects().by_id(id).await.unwrap().unwrap();
@@ -69,7 +53,7 @@ async fn the_next_move_notes_what_the_last_one_has_left(f: Fixture) {
     // What a third one finds is noted beside it.
     assert!(control.moves().advance(id, second.id, MovePhase::Failed, 0, None, t(3)).await.unwrap());
     control.moves().lay_down(id, second.id, false).await.unwrap();
-    assert!(control.moves().start(&Move { started_at: t(4), ..away(&f, id) }).await.unwrap());
+    assert!(control.moves().start(&Move { started_at: t(4), ..new_move(&f, id) }).await.unwrap());
     assert_eq!(notes(&control, id).await, [first.id, second.id]);
 }
 
@@ -82,7 +66,7 @@ async fn what_is_cleared_away_is_not_noted(f: Fixture) {
     control.moves().cleared(id, first.id).await.unwrap();
     assert!(control.moves().left_behind(id).await.unwrap().is_none());
     assert_eq!(control.moves().copies(t(9), 10).await.unwrap().len(), 0);
-    assert!(control.moves().start(&away(&f, id)).await.unwrap());
+    assert!(control.moves().start(&new_move(&f, id)).await.unwrap());
     assert!(notes(&control, id).await.is_empty());
 }
 
@@ -91,7 +75,7 @@ async fn rows_are_removed_by_one_at_a_time_and_not_on_the_way(f: Fixture) {
     let leftovers = control.leftovers();
     let id = made(&f, &control, "first").await;
     failed(&f, &control, id).await;
-    let second = away(&f, id);
+    let second = new_move(&f, id);
     assert!(control.moves().start(&second).await.unwrap());
     let left = leftovers.of_project(id).await.unwrap().remove(0);
     assert!(!leftovers.claim(&left, f.id(), t(2), t(3)).await.unwrap(), "the project may be on its way to there");
@@ -107,7 +91,7 @@ async fn rows_are_removed_by_one_at_a_time_and_not_on_the_way(f: Fixture) {
     let workers: Vec<Uuid> = racing.join_all().await.into_iter().flatten().collect();
     let [worker] = workers[..] else { panic!("one at a time: {workers:?}") };
     assert!(leftovers.is_being_cleared(id, t(4)).await.unwrap());
-    let third = Move { started_at: t(4), ..away(&f, id) };
+    let third = Move { started_at: t(4), ..new_move(&f, id) };
     assert!(!control.moves().start(&third).await.unwrap(), "somebody removes rows");
     assert!(leftovers.due(t(4), 10).await.unwrap().is_empty());
     leftovers.put_off(left.id, f.id(), t(9)).await.unwrap();
