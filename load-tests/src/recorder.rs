@@ -1,12 +1,13 @@
 //! Latencies and failures per operation.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use tokio::time::Instant;
 
 use crate::client::Failure;
-use crate::scenario::Outcome;
 
 /// Microseconds, three significant digits: what is slower than a minute counts as a minute.
 const SLOWEST: u64 = 60_000_000;
@@ -42,15 +43,18 @@ impl Operation {
     }
 }
 
-/// What one client, or all of them, recorded.
-#[derive(Clone, Default)]
-pub(crate) struct Recorder(BTreeMap<&'static str, Operation>);
+/// What all clients recorded.
+#[derive(Default)]
+pub(crate) struct Recorder(Mutex<BTreeMap<&'static str, Operation>>);
 
 impl Recorder {
-    pub(crate) fn record(&mut self, outcome: Outcome, latency: Duration) {
-        let operation = self.0.entry(outcome.operation).or_insert_with(Operation::new);
-        match outcome.result {
+    /// Counts a request that should have begun at `origin` and was answered, or given up, at `ended`.
+    pub(crate) fn record(&self, operation: &'static str, origin: Instant, ended: Instant, result: Result<(), Failure>) {
+        let mut operations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let operation = operations.entry(operation).or_insert_with(Operation::new);
+        match result {
             Ok(()) => {
+                let latency = ended.saturating_duration_since(origin);
                 let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
                 if let Some(latencies) = &mut operation.latencies {
                     latencies.saturating_record(micros.max(1));
@@ -60,26 +64,16 @@ impl Recorder {
         }
     }
 
-    /// Adds what another client recorded.
-    pub(crate) fn merge(&mut self, other: Self) {
-        for (name, theirs) in other.0 {
-            let ours = self.0.entry(name).or_insert_with(Operation::new);
-            if let (Some(ours), Some(theirs)) = (&mut ours.latencies, theirs.latencies) {
-                // Both have the same bounds.
-                let _ = ours.add(theirs);
-            }
-            for (failure, count) in theirs.failures {
-                *ours.failures.entry(failure).or_default() += count;
-            }
-        }
+    /// What was recorded so far, by operation.
+    pub(crate) fn operations(&self) -> BTreeMap<&'static str, Operation> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn operations(&self) -> impl Iterator<Item = (&'static str, &Operation)> {
-        self.0.iter().map(|(name, operation)| (*name, operation))
-    }
-
-    pub(crate) fn requests(&self) -> u64 {
-        self.0.values().map(|operation| operation.succeeded() + operation.failed()).sum()
+    /// Requests so far, and how many of them failed.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let operations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = operations.values().map(Operation::failed).sum();
+        (operations.values().map(Operation::succeeded).sum::<u64>() + failed, failed)
     }
 }
 
@@ -87,37 +81,30 @@ impl Recorder {
 mod tests {
     use super::*;
 
-    fn recorded(entries: &[(&'static str, Result<u64, &str>)]) -> Recorder {
-        let mut recorder = Recorder::default();
+    fn recorded(entries: &[(&'static str, Result<u64, &str>)]) -> BTreeMap<&'static str, Operation> {
+        let recorder = Recorder::default();
+        let origin = Instant::now();
         for (operation, result) in entries {
-            let latency = Duration::from_millis(result.unwrap_or(1));
+            let ended = origin + Duration::from_millis(result.unwrap_or(1));
             let result = result.map(|_| ()).map_err(|text| Failure(text.to_owned()));
-            recorder.record(Outcome { operation, result }, latency);
+            recorder.record(operation, origin, ended, result);
         }
-        recorder
+        recorder.operations()
     }
 
     #[test]
     fn clients_add_up_by_operation_and_failure() {
-        let mut all = recorded(&[("read", Ok(10)), ("read", Err("503")), ("write", Ok(1))]);
-        all.merge(recorded(&[("read", Ok(20)), ("read", Err("503")), ("read", Err("timeout")), ("new", Ok(1))]));
-        assert_eq!(all.requests(), 7);
-        let names: Vec<&str> = all.operations().map(|(name, _)| name).collect();
-        assert_eq!(names, ["new", "read", "write"]);
-        let (_, read) = all.operations().nth(1).unwrap();
-        assert_eq!((read.succeeded(), read.failed()), (2, 3));
-        assert_eq!(read.failures()[&Failure("503".to_owned())], 2);
+        let all = recorded(&[("read", Ok(10)), ("read", Err("503")), ("write", Ok(1)), ("read", Err("timeout"))]);
+        assert_eq!(all.keys().copied().collect::<Vec<_>>(), ["read", "write"]);
+        assert_eq!((all["read"].succeeded(), all["read"].failed()), (1, 2));
+        assert_eq!(all["read"].failures()[&Failure("503".to_owned())], 1);
     }
 
     #[test]
     fn percentiles_have_three_digits_and_ignore_failures() {
-        let mut recorder = Recorder::default();
-        for millis in 1..=1_000 {
-            recorder.record(Outcome { operation: "read", result: Ok(()) }, Duration::from_millis(millis));
-        }
-        let failure = Err(Failure("429".to_owned()));
-        recorder.record(Outcome { operation: "read", result: failure }, Duration::from_secs(50));
-        let (_, read) = recorder.operations().next().unwrap();
+        let mut entries: Vec<_> = (1..=1_000).map(|millis| ("read", Ok(millis))).collect();
+        entries.push(("read", Err("429")));
+        let read = &recorded(&entries)["read"];
         for (percent, millis) in [(50.0, 500.0), (90.0, 900.0), (99.0, 990.0), (99.9, 999.0), (100.0, 1_000.0)] {
             let found = read.percentile(percent).as_secs_f64() * 1_000.0;
             assert!((found - millis).abs() / millis < 0.002, "p{percent}: {found}");
@@ -126,10 +113,7 @@ mod tests {
 
     #[test]
     fn extremes_are_kept_in_bounds() {
-        let mut recorder = Recorder::default();
-        recorder.record(Outcome { operation: "read", result: Ok(()) }, Duration::ZERO);
-        recorder.record(Outcome { operation: "read", result: Ok(()) }, Duration::from_secs(3_600));
-        let (_, read) = recorder.operations().next().unwrap();
+        let read = &recorded(&[("read", Ok(0)), ("read", Ok(3_600_000))])["read"];
         assert_eq!(read.succeeded(), 2);
         assert!(read.percentile(100.0).as_secs_f64() >= 60.0);
     }

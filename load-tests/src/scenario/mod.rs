@@ -1,61 +1,175 @@
-//! What users do.
+//! What users do: the bundled scenarios, each in a file of its own.
 
-use clap::ValueEnum;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use futures::future::{BoxFuture, LocalBoxFuture};
+
+use crate::arrivals::Arrivals;
 use crate::client::Failure;
+use crate::stage::Stage;
+use crate::steps::Steps;
 
-pub(crate) mod sign_in_and_refresh;
-pub(crate) mod user_read;
+mod sign_in_and_refresh;
+mod user_read;
 
-/// The bundled scenarios.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Scenario {
-    SignInAndRefresh,
-    UserRead,
+/// The bundled scenarios, in the order in which they are listed.
+pub(crate) static ALL: &[&dyn Scenario] = &[&sign_in_and_refresh::SignInAndRefresh, &user_read::UserRead];
+
+/// The scenario of that name.
+pub(crate) fn find(name: &str) -> Option<&'static dyn Scenario> {
+    ALL.iter().copied().find(|scenario| scenario.about().name == name)
 }
 
-impl Scenario {
-    pub(crate) const ALL: &'static [Self] = &[Self::SignInAndRefresh, Self::UserRead];
+/// A way of loading a server.
+pub(crate) trait Scenario: Send + Sync {
+    /// What people read about it.
+    fn about(&self) -> &About;
 
-    /// The name on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::SignInAndRefresh => "sign-in-and-refresh",
-            Self::UserRead => "user-read",
-        }
+    /// Configuration fields of the projects that are made for it, beside those every run sets.
+    fn configuration(&self, _settings: &Settings) -> serde_json::Value {
+        serde_json::json!({})
     }
 
-    /// One line for people.
-    pub(crate) fn describe(self) -> &'static str {
-        match self {
-            Self::SignInAndRefresh => "sessions refresh their tokens; now and then a user signs in with a password",
-            Self::UserRead => "signed-in users read themselves (GET /user)",
+    /// Makes what the load needs, on the projects of the stage, and says who acts.
+    fn prepare<'a>(&'a self, stage: &'a mut Stage) -> LocalBoxFuture<'a, anyhow::Result<Cast>>;
+}
+
+/// What a scenario is, as data: `list --long`, the report and the documentation say it.
+pub(crate) struct About {
+    pub(crate) name: &'static str,
+    /// One line.
+    pub(crate) does: &'static str,
+    /// What happens in the world that this stands for.
+    pub(crate) models: &'static str,
+    /// Tables of the auth schema that its requests read or write.
+    pub(crate) tables: &'static [&'static str],
+    /// Whether it needs a gateway's Management API; else a project and its service_role key are enough.
+    pub(crate) needs_gateway: bool,
+    /// Its own options.
+    pub(crate) settings: &'static [Setting],
+}
+
+/// An option of a scenario: `--option name=value`.
+pub(crate) struct Setting {
+    pub(crate) name: &'static str,
+    /// A number.
+    pub(crate) default: f64,
+    /// The largest value it takes; the smallest is 0.
+    pub(crate) most: f64,
+    pub(crate) does: &'static str,
+}
+
+/// The options of a scenario, with their defaults.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Settings(BTreeMap<&'static str, f64>);
+
+impl About {
+    /// Reads `name=value` words; what the scenario does not have is refused.
+    pub(crate) fn settings(&self, words: &[String]) -> Result<Settings, String> {
+        let mut values: BTreeMap<_, _> = self.settings.iter().map(|setting| (setting.name, setting.default)).collect();
+        for word in words {
+            let (name, value) = word.split_once('=').ok_or_else(|| format!("--option {word}: not NAME=VALUE"))?;
+            let setting = self.settings.iter().find(|setting| setting.name == name);
+            let setting = setting.ok_or_else(|| format!("--option {word}: {} has no such option", self.name))?;
+            let value: f64 = value.parse().map_err(|_| format!("--option {word}: not a number"))?;
+            if !(0.0..=setting.most).contains(&value) {
+                return Err(format!("--option {word}: must lie between 0 and {}", setting.most));
+            }
+            values.insert(setting.name, value);
         }
+        Ok(Settings(values))
     }
 }
 
-/// What came of one request.
-pub(crate) struct Outcome {
-    /// The row of the report it belongs to.
-    pub(crate) operation: &'static str,
-    pub(crate) result: Result<(), Failure>,
+impl Settings {
+    /// The value of an option that the scenario declares; 0 for one it does not.
+    pub(crate) fn get(&self, name: &str) -> f64 {
+        self.0.get(name).copied().unwrap_or_default()
+    }
+
+    /// All of them, for the report.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
+        self.0.iter().map(|(name, value)| (*name, *value))
+    }
 }
 
-/// One client's part in a scenario.
+/// Who acts in a run: groups that go at their own pace, side by side.
+#[derive(Default)]
+pub(crate) struct Cast {
+    pub(crate) groups: Vec<Group>,
+}
+
+/// Clients of one kind.
+pub(crate) struct Group {
+    pub(crate) name: &'static str,
+    pub(crate) pace: Pace,
+    /// The share of the measured time (0 to 1) after which it begins; 0 is the beginning of the warm-up.
+    pub(crate) begins: f64,
+    pub(crate) acts: Vec<Box<dyn Act>>,
+}
+
+/// When journeys begin.
+#[derive(Clone, Debug)]
+pub(crate) enum Pace {
+    /// When the client's last one has ended.
+    Closed,
+    /// At fixed times.
+    Open(Arc<Arrivals>),
+}
+
+impl Cast {
+    /// One group at the pace of the command line.
+    pub(crate) fn new<A: Act>(stage: &Stage, acts: impl IntoIterator<Item = A>) -> Self {
+        Self::default().with(stage.pace(), 0.0, "clients", acts)
+    }
+
+    /// Adds a group.
+    #[must_use]
+    pub(crate) fn with<A: Act>(
+        mut self,
+        pace: Pace,
+        begins: f64,
+        name: &'static str,
+        acts: impl IntoIterator<Item = A>,
+    ) -> Self {
+        let acts = acts.into_iter().map(|act| Box::new(act) as Box<dyn Act>).collect();
+        self.groups.push(Group { name, pace, begins, acts });
+        self
+    }
+}
+
+/// One client's part: it goes through one journey after the other.
 pub(crate) trait Act: Send + 'static {
-    /// Sends one request and reads its answer.
-    fn act(&mut self) -> impl Future<Output = Outcome> + Send;
+    /// One journey, of one request or several, each a step. A step that fails may end it: `steps` has counted it already.
+    fn act<'a>(&'a mut self, steps: &'a mut Steps) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
-    fn names_are_those_of_the_command_line() {
-        assert_eq!(Scenario::ALL, Scenario::value_variants());
-        for scenario in Scenario::ALL {
-            assert_eq!(scenario.to_possible_value().unwrap().get_name(), scenario.name());
+    fn every_scenario_has_its_own_name_and_says_what_it_is() {
+        let names: BTreeSet<_> = ALL.iter().map(|scenario| scenario.about().name).collect();
+        assert_eq!(names.len(), ALL.len());
+        for scenario in ALL {
+            let about = scenario.about();
+            assert!(!about.does.is_empty() && !about.models.is_empty() && !about.tables.is_empty(), "{}", about.name);
+            assert!(about.settings.iter().all(|setting| setting.default <= setting.most), "{}", about.name);
+        }
+    }
+
+    #[test]
+    fn options_have_defaults_and_are_checked() {
+        let about = find("sign-in-and-refresh").unwrap().about();
+        let settings = |words: &[&str]| about.settings(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!(settings(&[]).unwrap().get("sign-in-share"), 0.05);
+        assert_eq!(settings(&["sign-in-share=0.5"]).unwrap().get("sign-in-share"), 0.5);
+        for bad in ["sign-in-share=1.1", "sign-in-share=x", "sign-in-share", "other=1", "sign-in-share=NaN"] {
+            assert!(settings(&[bad]).is_err(), "{bad}");
         }
     }
 }

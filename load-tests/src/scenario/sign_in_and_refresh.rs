@@ -1,32 +1,65 @@
-//! Sessions refresh their tokens; a share of the requests are password sign-ins.
+//! A working day compressed: sessions refresh their tokens, a share of the requests are password sign-ins.
 
-use crate::client::Client;
-use crate::scenario::{Act, Outcome};
+use futures::future::{BoxFuture, LocalBoxFuture};
 
-/// One client of the scenario.
-pub(crate) struct Script {
-    client: Client,
+use super::{About, Act, Cast, Scenario, Setting};
+use crate::client::{Failure, Session};
+use crate::stage::Stage;
+use crate::steps::Steps;
+
+/// `sign-in-and-refresh`.
+pub(super) struct SignInAndRefresh;
+
+impl Scenario for SignInAndRefresh {
+    fn about(&self) -> &About {
+        &About {
+            name: "sign-in-and-refresh",
+            does: "sessions refresh their tokens; now and then a user signs in with a password",
+            models: "A working day, compressed: who is at work has a session that is refreshed every hour, and a few come back \
+                     with their password.",
+            tables: &["users", "identities", "sessions", "refresh_tokens", "mfa_amr_claims", "audit_log_entries"],
+            needs_gateway: false,
+            settings: &[Setting {
+                name: "sign-in-share",
+                default: 0.05,
+                most: 1.0,
+                does: "share of the requests that are password sign-ins; the others refresh",
+            }],
+        }
+    }
+
+    fn prepare<'a>(&'a self, stage: &'a mut Stage) -> LocalBoxFuture<'a, anyhow::Result<Cast>> {
+        Box::pin(async move {
+            let share = stage.options().settings.get("sign-in-share");
+            let sessions = stage.sessions(stage.options().clients).await?;
+            let people = sessions.into_iter().map(|session| Person {
+                session,
+                turns: Turns { share, taken: 0 },
+                lost: false,
+            });
+            Ok(Cast::new(stage, people))
+        })
+    }
+}
+
+struct Person {
+    session: Session,
     turns: Turns,
     /// After a failed refresh the session may be gone, and the client signs in as an app would.
     lost: bool,
 }
 
-impl Script {
-    pub(crate) fn new(client: Client, sign_in_share: f64) -> Self {
-        Self { client, turns: Turns { share: sign_in_share, taken: 0 }, lost: false }
-    }
-}
-
-impl Act for Script {
-    async fn act(&mut self) -> Outcome {
-        if self.turns.next_is_sign_in() || self.lost {
-            let result = self.client.sign_in_again().await;
+impl Act for Person {
+    fn act<'a>(&'a mut self, steps: &'a mut Steps) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let result = if self.turns.next_is_sign_in() || self.lost {
+                steps.step("sign-in", self.session.sign_in_again()).await
+            } else {
+                steps.step("refresh", self.session.refresh()).await
+            };
             self.lost = result.is_err();
-            return Outcome { operation: "sign-in", result };
-        }
-        let result = self.client.refresh().await;
-        self.lost = result.is_err();
-        Outcome { operation: "refresh", result }
+            result
+        })
     }
 }
 

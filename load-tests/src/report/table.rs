@@ -4,53 +4,52 @@ use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::report::{Report, Row, Usage};
+use super::{Report, Row, Run, Usage};
 use crate::scenario::Scenario;
 
 /// The list of scenarios.
-pub(crate) fn scenarios(all: &[Scenario]) -> String {
+pub(crate) fn scenarios(all: &[&dyn Scenario]) -> String {
     let mut table = table(&["scenario", "what happens"]);
     for scenario in all {
-        table.add_row([scenario.name(), scenario.describe()]);
+        table.add_row([scenario.about().name, scenario.about().does]);
     }
     format!("{table}\n")
 }
 
-/// The report of a run.
+/// The report of a scenario.
 pub(crate) fn report(report: &Report) -> String {
-    let mut text = format!("{}\n\n{}\n", heading(report), operations(&report.operations));
-    for row in &report.operations {
+    report.runs.iter().map(|run| of_run(report, run)).collect::<Vec<_>>().join("\n")
+}
+
+fn of_run(report: &Report, run: &Run) -> String {
+    let mut text = format!("{}\n\n{}\n", heading(report, run), operations(&run.operations));
+    for row in &run.operations {
         for (status, count) in &row.errors_by_status {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{}: {count} x {status}", row.operation);
         }
     }
-    if report.missed > 0 {
-        let _ = writeln!(
-            text,
-            "\n{} requests could not start: all {} clients were waiting for answers. The server does not hold this \
-             rate, or --clients is too low.",
-            report.missed, report.clients
-        );
+    if run.missed > 0 {
+        let _ = writeln!(text, "{} journeys could not begin: all clients were busy", run.missed);
     }
-    if !report.processes.is_empty() {
-        let _ = writeln!(text, "\n{}", processes(&report.processes));
+    if !run.processes.is_empty() {
+        let _ = writeln!(text, "\n{}", processes(&run.processes));
     }
     text
 }
 
-fn heading(report: &Report) -> String {
-    let pace = report.rate.map_or_else(|| "closed loop".to_owned(), |rate| format!("open loop, {rate} requests/s"));
+fn heading(report: &Report, run: &Run) -> String {
+    let pace = report.rate.map_or_else(|| "closed loop".to_owned(), |rate| format!("open loop, {rate} journeys/s"));
     format!(
         "{} at {}\n{pace}, {} clients, {} users, {:.1} s: {} requests, {} errors, {:.1} successes/s",
         report.scenario,
-        report.url,
+        report.target.join(", "),
         report.clients,
         report.users,
-        report.seconds,
-        report.requests,
-        report.errors,
-        report.throughput
+        run.seconds,
+        run.requests,
+        run.errors,
+        run.throughput
     )
 }
 
@@ -59,7 +58,7 @@ fn operations(rows: &[Row]) -> Table {
         table(&["operation", "requests", "errors", "per second", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms"]);
     for row in rows {
         let latency = &row.latency_ms;
-        let mut cells = vec![row.operation.to_owned(), row.requests.to_string(), row.errors.to_string()];
+        let mut cells = vec![row.operation.clone(), row.requests.to_string(), row.errors.to_string()];
         cells.push(format!("{:.1}", row.throughput));
         cells.extend(
             [latency.p50, latency.p90, latency.p99, latency.p999, latency.max].map(|millis| format!("{millis:.2}")),
@@ -106,11 +105,11 @@ mod tests {
         let text = report(&sample());
         for part in [
             "user-read at http://localhost:8000/p/demo",
-            "open loop, 100 requests/s, 64 clients, 8 users, 10.0 s: 990 requests, 9 errors, 98.1 successes/s",
+            "open loop, 100 journeys/s, 64 clients, 8 users, 10.0 s: 990 requests, 9 errors, 98.1 successes/s",
             "p99.9 ms",
             "30.25",
             "user-read: 9 x 503",
-            "10 requests could not start",
+            "10 journeys could not begin",
             "CPU ms/request",
             "0.100",
         ] {
@@ -120,7 +119,7 @@ mod tests {
 
     #[test]
     fn every_scenario_is_listed() {
-        let text = scenarios(Scenario::ALL);
+        let text = scenarios(crate::scenario::ALL);
         assert!(text.contains("sign-in-and-refresh") && text.contains("user-read"), "{text}");
     }
 }

@@ -3,26 +3,39 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::args::Run;
 use crate::generator::Measured;
 use crate::process::Sample;
-use crate::recorder::Operation;
+use crate::recorder::{Operation, Recorder};
 
-/// The report of a run; its JSON is what `--json` prints.
-#[derive(Debug, Serialize)]
+pub(crate) mod table;
+
+/// The report of a scenario: how it was run, and what each run came to. Its JSON is what `--json` prints, what `compare` and
+/// `report` read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Report {
-    pub(crate) scenario: &'static str,
-    pub(crate) url: String,
+    pub(crate) scenario: String,
+    /// Where it went: project URLs, or the gateway's on which projects were made.
+    pub(crate) target: Vec<String>,
+    pub(crate) projects: u32,
     pub(crate) users: u32,
     pub(crate) clients: u32,
-    /// Requests per second that should have started; absent in a closed loop.
+    /// Journeys per second that should have begun; absent in a closed loop.
     pub(crate) rate: Option<f64>,
+    /// The scenario's own options.
+    pub(crate) options: BTreeMap<String, f64>,
+    /// One after the other.
+    pub(crate) runs: Vec<Run>,
+}
+
+/// One measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Run {
     pub(crate) seconds: f64,
     pub(crate) requests: u64,
     pub(crate) errors: u64,
-    /// Requests of an open loop that found no free client.
+    /// Journeys of an open loop that found no free client.
     pub(crate) missed: u64,
     /// Successes per second.
     pub(crate) throughput: f64,
@@ -31,9 +44,9 @@ pub(crate) struct Report {
 }
 
 /// One operation of a scenario.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row {
-    pub(crate) operation: &'static str,
+    pub(crate) operation: String,
     pub(crate) requests: u64,
     pub(crate) errors: u64,
     /// Successes per second.
@@ -44,7 +57,7 @@ pub(crate) struct Row {
     pub(crate) errors_by_status: BTreeMap<String, u64>,
 }
 
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Latency {
     pub(crate) p50: f64,
     pub(crate) p90: f64,
@@ -54,7 +67,7 @@ pub(crate) struct Latency {
 }
 
 /// What a process spent.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Usage {
     pub(crate) pid: u32,
     pub(crate) name: String,
@@ -67,56 +80,34 @@ pub(crate) struct Usage {
     pub(crate) resident_mb_after: f64,
 }
 
-impl Report {
-    pub(crate) fn new(run: &Run, measured: Measured) -> Self {
+impl Run {
+    pub(crate) fn new(recorder: &Recorder, measured: &Measured, processes: &[(Sample, Sample)]) -> Self {
         let seconds = measured.elapsed.as_secs_f64();
-        let requests = measured.recorder.requests();
-        let operations: Vec<Row> =
-            measured.recorder.operations().map(|(name, operation)| Row::new(name, operation, seconds)).collect();
-        let errors: u64 = operations.iter().map(|row| row.errors).sum();
-        let usage = |(before, after): &(Sample, Sample)| Usage::new(before, after, requests, seconds);
+        let (requests, errors) = recorder.counts();
+        let operations = recorder.operations();
         Self {
-            scenario: run.scenario.name(),
-            url: run.url.clone(),
-            users: run.users(),
-            clients: run.clients(),
-            rate: run.rate(),
             seconds,
             requests,
             errors,
             missed: measured.missed,
             throughput: ratio((requests - errors) as f64, seconds),
-            operations,
-            processes: measured.processes.iter().map(usage).collect(),
+            operations: operations.iter().map(|(name, operation)| Row::new(name, operation, seconds)).collect(),
+            processes: processes.iter().map(|(before, after)| Usage::new(before, after, requests, seconds)).collect(),
         }
     }
+}
 
+impl Report {
     pub(crate) fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
-    }
-
-    /// The thresholds that were crossed, in words.
-    pub(crate) fn crossed(&self, max_p99: Option<f64>, max_errors: Option<f64>) -> Vec<String> {
-        let mut crossed = Vec::new();
-        for (limit, row) in max_p99.iter().flat_map(|limit| self.operations.iter().map(move |row| (limit, row))) {
-            if row.latency_ms.p99 > *limit {
-                let (name, p99) = (row.operation, row.latency_ms.p99);
-                crossed.push(format!("the 99th percentile of {name} is {p99:.1} ms, above {limit} ms"));
-            }
-        }
-        let percent = 100.0 * ratio((self.errors + self.missed) as f64, (self.requests + self.missed) as f64);
-        if let Some(limit) = max_errors.filter(|limit| percent > *limit) {
-            crossed.push(format!("{percent:.2} % of the requests failed or could not start, above {limit} %"));
-        }
-        crossed
     }
 }
 
 impl Row {
-    fn new(operation: &'static str, recorded: &Operation, seconds: f64) -> Self {
+    fn new(operation: &str, recorded: &Operation, seconds: f64) -> Self {
         let millis = |percent: f64| millis(recorded.percentile(percent));
         Self {
-            operation,
+            operation: operation.to_owned(),
             requests: recorded.succeeded() + recorded.failed(),
             errors: recorded.failed(),
             throughput: ratio(recorded.succeeded() as f64, seconds),
@@ -161,19 +152,14 @@ pub(crate) mod tests {
 
     pub(crate) fn sample() -> Report {
         let latency_ms = Latency { p50: 1.5, p90: 2.0, p99: 30.25, p999: 40.0, max: 41.0 };
-        Report {
-            scenario: "user-read",
-            url: "http://localhost:8000/p/demo".to_owned(),
-            users: 8,
-            clients: 64,
-            rate: Some(100.0),
+        let run = Run {
             seconds: 10.0,
             requests: 990,
             errors: 9,
             missed: 10,
             throughput: 98.1,
             operations: vec![Row {
-                operation: "user-read",
+                operation: "user-read".to_owned(),
                 requests: 990,
                 errors: 9,
                 throughput: 98.1,
@@ -189,6 +175,16 @@ pub(crate) mod tests {
                 resident_mb_before: 20.0,
                 resident_mb_after: 30.5,
             }],
+        };
+        Report {
+            scenario: "user-read".to_owned(),
+            target: vec!["http://localhost:8000/p/demo".to_owned()],
+            projects: 1,
+            users: 8,
+            clients: 64,
+            rate: Some(100.0),
+            options: BTreeMap::new(),
+            runs: vec![run],
         }
     }
 
@@ -209,16 +205,5 @@ pub(crate) mod tests {
     fn nothing_measured_is_zero_and_not_infinite() {
         let idle = Sample { pid: 7, name: "server".to_owned(), cpu: Duration::ZERO, resident: 0 };
         assert_eq!(Usage::new(&idle, &idle, 0, 0.0).cpu_ms_per_request, 0.0);
-    }
-
-    #[test]
-    fn thresholds_are_crossed_only_from_above() {
-        let report = sample();
-        assert_eq!(report.crossed(None, None), Vec::<String>::new());
-        assert_eq!(report.crossed(Some(30.25), Some(1.9)), Vec::<String>::new());
-        let crossed = report.crossed(Some(30.0), Some(1.8));
-        assert_eq!(crossed.len(), 2);
-        assert!(crossed[0].contains("30.2 ms") && crossed[0].contains("user-read"), "{}", crossed[0]);
-        assert!(crossed[1].starts_with("1.90 %"), "{}", crossed[1]);
     }
 }

@@ -1,0 +1,282 @@
+//! What a scenario stands on: projects, users, sessions, and a list of what has to be removed.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::arrivals::Arrivals;
+use crate::client::{Failure, Project, Session, User, send, send_json};
+use crate::progress::Progress;
+use crate::scenario::{Pace, Scenario, Settings};
+use crate::stop::Stop;
+use crate::target::{Gateway, Target};
+
+/// Requests under way at once while preparing and cleaning up.
+const AT_ONCE: usize = 8;
+
+/// What the command line says about the load.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) clients: u32,
+    pub(crate) users: u32,
+    /// Journeys a second; without it the loop is closed.
+    pub(crate) rate: Option<f64>,
+    pub(crate) warm_up: Duration,
+    pub(crate) duration: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) max_requests: u64,
+    pub(crate) settings: Settings,
+}
+
+/// Users that were made and have to go; projects of our own take theirs with them.
+#[derive(Clone, Default)]
+pub(crate) struct Ledger(Arc<Mutex<Vec<(Project, String)>>>);
+
+impl Ledger {
+    /// Notes a user that was made on `project`.
+    pub(crate) fn note(&self, project: &Project, user: &str) {
+        if project.reference().is_none() {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((project.clone(), user.to_owned()));
+        }
+    }
+
+    fn take(&self) -> Vec<(Project, String)> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The stage of one run.
+pub(crate) struct Stage {
+    options: Options,
+    target: Target,
+    progress: Progress,
+    stop: Stop,
+    ledger: Ledger,
+    /// Tells the addresses of this run from those of others.
+    run: String,
+    users: u32,
+}
+
+impl Stage {
+    pub(crate) fn new(options: Options, target: Target, progress: Progress, stop: Stop) -> Self {
+        Self { options, target, progress, stop, ledger: Ledger::default(), run: random_text(), users: 0 }
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    pub(crate) fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// The pace of the command line.
+    pub(crate) fn pace(&self) -> Pace {
+        self.options.rate.map_or(Pace::Closed, |rate| Pace::Open(Arc::new(Arrivals::steady(rate))))
+    }
+
+    /// The gateway's Management API, for scenarios that cannot do without.
+    pub(crate) fn gateway(&self) -> anyhow::Result<&Gateway> {
+        self.target.gateway()
+    }
+
+    /// All projects under load; never empty once the run is prepared.
+    pub(crate) fn projects(&self) -> &[Project] {
+        &self.target.projects
+    }
+
+    /// Where the load goes, as the report says it.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        match &self.target.gateway {
+            Some(gateway) if self.target.projects.iter().any(|project| project.reference().is_some()) => {
+                vec![gateway.url().to_owned()]
+            }
+            _ => self.target.projects.iter().map(|project| project.auth_url().to_owned()).collect(),
+        }
+    }
+
+    /// Where what an actor makes during the run is noted.
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.ledger.clone()
+    }
+
+    /// An address that nobody else uses.
+    pub(crate) fn address(&mut self) -> String {
+        self.users += 1;
+        format!("load-{}-{}@example.com", self.run, self.users)
+    }
+
+    /// Makes `count` projects with the scenario's configuration, where none were given.
+    pub(crate) async fn make_projects(&mut self, scenario: &dyn Scenario, count: u32) -> anyhow::Result<()> {
+        if !self.target.projects.is_empty() {
+            return Ok(());
+        }
+        let mut configuration = base_configuration();
+        merge(&mut configuration, scenario.configuration(&self.options.settings));
+        self.add_projects(count, &configuration).await
+    }
+
+    /// Makes `count` more projects with this configuration.
+    pub(crate) async fn add_projects(&mut self, count: u32, configuration: &Value) -> anyhow::Result<()> {
+        let gateway = self.target.gateway()?.clone();
+        let bar = self.progress.steps("making projects", u64::from(count));
+        let name = format!("load {}", self.run);
+        let mut made = pin!(
+            stream::iter(0..count)
+                .take_until(self.stop.requested())
+                .map(|_| gateway.create(&name, configuration))
+                .buffer_unordered(AT_ONCE)
+        );
+        let mut outcome = Ok(());
+        while let Some(project) = made.next().await {
+            bar.inc(1);
+            match project {
+                Ok(project) => self.target.projects.push(project),
+                // The others in flight are still awaited: a project that exists must be known.
+                Err(failure) => outcome = outcome.and(Err(failure)),
+            }
+        }
+        bar.finish();
+        outcome.context("the projects cannot be made")?;
+        anyhow::ensure!(!self.stop.is_requested(), "interrupted");
+        Ok(())
+    }
+
+    /// Makes `count` confirmed users with addresses and a password that only this run knows, dealt out to the projects in
+    /// turn.
+    pub(crate) async fn users(&mut self, count: u32) -> anyhow::Result<Vec<User>> {
+        let projects = self.target.projects.clone();
+        anyhow::ensure!(!projects.is_empty(), "there is no project");
+        self.users_of(&projects, count).await
+    }
+
+    /// As [`Self::users`], on these projects only.
+    pub(crate) async fn users_of(&mut self, projects: &[Project], count: u32) -> anyhow::Result<Vec<User>> {
+        let bar = self.progress.steps("creating users", u64::from(count));
+        let password: Arc<str> = random_text().into();
+        let wanted: Vec<_> =
+            projects.iter().cycle().take(count as usize).map(|project| (project.clone(), self.address())).collect();
+        let ledger = &self.ledger;
+        let mut created = pin!(
+            stream::iter(wanted)
+                .take_until(self.stop.requested())
+                .map(|(project, email)| create_one(project, email, Arc::clone(&password), ledger))
+                .buffer_unordered(AT_ONCE)
+        );
+        let mut users = Vec::with_capacity(count as usize);
+        let mut outcome = Ok(());
+        while let Some(user) = created.next().await {
+            bar.inc(1);
+            match user {
+                Ok(user) => users.push(user),
+                Err(failure) => outcome = outcome.and(Err(failure)),
+            }
+        }
+        bar.finish();
+        outcome.context("the users cannot be created")?;
+        anyhow::ensure!(!self.stop.is_requested(), "interrupted");
+        Ok(users)
+    }
+
+    /// Makes the users of the command line and opens `count` sessions, dealt out to them in turn.
+    pub(crate) async fn sessions(&mut self, count: u32) -> anyhow::Result<Vec<Session>> {
+        let users = self.users(self.options.users).await?;
+        self.sign_in(&users, count).await
+    }
+
+    /// Opens `count` sessions, dealt out to the users in turn.
+    pub(crate) async fn sign_in(&self, users: &[User], count: u32) -> anyhow::Result<Vec<Session>> {
+        let bar = self.progress.steps("signing in", u64::from(count));
+        let sessions: Result<Vec<_>, Failure> = stream::iter(users.iter().cycle().take(count as usize))
+            .take_until(self.stop.requested())
+            .map(|user| Session::sign_in(user.clone()))
+            .buffer_unordered(AT_ONCE)
+            .inspect(|_| bar.inc(1))
+            .try_collect()
+            .await;
+        bar.finish();
+        let sessions = sessions.context("the users cannot sign in")?;
+        anyhow::ensure!(!self.stop.is_requested(), "interrupted");
+        let span = self.options.warm_up + self.options.duration;
+        if sessions.iter().any(|session| session.lifetime() <= span) {
+            eprintln!("tenantry-load: the access tokens are shorter lived than this run: expect errors of those who only read");
+        }
+        Ok(sessions)
+    }
+
+    /// Removes all that was made; tries everything before it reports a failure.
+    pub(crate) async fn clean_up(&mut self) -> anyhow::Result<()> {
+        let users = self.ledger.take();
+        let mut failures = Vec::new();
+        if !users.is_empty() {
+            let bar = self.progress.steps("removing users", users.len() as u64);
+            let removals = stream::iter(&users)
+                .map(|(project, id)| send(project.admin(Method::DELETE, &format!("users/{id}"))))
+                .buffer_unordered(AT_ONCE)
+                .inspect(|_| bar.inc(1));
+            failures.extend(removals.filter_map(async |removed| removed.err()).collect::<Vec<_>>().await);
+            bar.finish();
+        }
+        let mine: Vec<_> = self.target.projects.iter().filter_map(Project::reference).collect();
+        if let Some(gateway) = self.target.gateway.as_ref().filter(|_| !mine.is_empty()) {
+            let bar = self.progress.steps("removing projects", mine.len() as u64);
+            let removals = stream::iter(&mine)
+                .map(|reference| gateway.remove(reference))
+                .buffer_unordered(AT_ONCE)
+                .inspect(|_| bar.inc(1));
+            failures.extend(removals.filter_map(async |removed| removed.err()).collect::<Vec<_>>().await);
+            bar.finish();
+        }
+        match failures.first() {
+            Some(first) => bail!("{} users or projects are left: {first}", failures.len()),
+            None => Ok(()),
+        }
+    }
+}
+
+async fn create_one(project: Project, email: String, password: Arc<str>, ledger: &Ledger) -> Result<User, Failure> {
+    #[derive(Deserialize)]
+    struct Created {
+        id: String,
+    }
+    let body = json!({"email": email, "password": &*password, "email_confirm": true});
+    let created: Created = send_json(project.admin(Method::POST, "users").json(&body)).await?;
+    ledger.note(&project, &created.id);
+    Ok(User { project, id: created.id, email, password })
+}
+
+/// What projects of our own are made with: limits that a load test would only run into.
+fn base_configuration() -> Value {
+    json!({
+        "mailer_autoconfirm": true,
+        "rate_limit_anonymous_users": 1_000_000_000,
+        "rate_limit_otp": 1_000_000_000,
+        "rate_limit_token_refresh": 1_000_000_000,
+        "rate_limit_verify": 1_000_000_000,
+    })
+}
+
+fn merge(into: &mut Value, more: Value) {
+    if let (Value::Object(into), Value::Object(more)) = (into, more) {
+        into.extend(more);
+    }
+}
+
+/// Text that does not repeat and cannot be guessed.
+#[expect(clippy::disallowed_methods, reason = "addresses and passwords on a real server must not repeat or be guessed")]
+pub(crate) fn random_text() -> String {
+    let mut bytes = [0_u8; 12];
+    // Without randomness the addresses repeat and the server refuses them, which is reported.
+    let _ = getrandom::fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
