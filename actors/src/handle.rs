@@ -169,6 +169,17 @@ impl RuntimeHandle {
                 continue;
             }
             match &*entry.seat() {
+                // Neither is in order with anything, so neither needs the actor; the permit keeps it.
+                Seat::Serving(_) if work.lane == Lane::Snapshot => {
+                    let context = self.shared.context(&entry, &mut work, None);
+                    run_now(*work, context);
+                    return Ok(());
+                }
+                Seat::Serving(_) if work.lane == Lane::Task => {
+                    let context = self.shared.context(&entry, &mut work, None);
+                    tokio::spawn(work.run(context));
+                    return Ok(());
+                }
                 Seat::Serving(actor) => match actor.send(TenantMessage::Work(work)) {
                     Err(TenantMessage::Work(back)) => work = back,
                     Ok(()) | Err(_) => return Ok(()),

@@ -5,19 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crypto::password::{self, HashError};
+use crypto::password::{self, HashError, Scratch};
 use domain::entropy::Entropy;
 use domain::ids::ProjectId;
 use domain::secret::Secret;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::kit::{Address, Behaviour, Death, Lost, Post, answer_by};
+use crate::kit::{Address, Behaviour, Death, Lost, Post, Timer, answer_by};
 use crate::stats::Stats;
 use crate::work::{current_deadline, current_hashing_quota};
 
 /// How long hashing may take for a caller without a deadline.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A pool without work for so long gives the memory of its workers back.
+const REST: Duration = Duration::from_secs(5);
 
 /// Why a password was not hashed: the source of a [`flows::Error::Busy`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -131,13 +134,13 @@ impl Task {
         }
     }
 
-    fn run(self, entropy: &dyn Entropy) {
+    fn run(self, entropy: &dyn Entropy, scratch: &mut Scratch) {
         match self {
             Self::Hash { password, reply } => {
-                answer(reply, password::hash(password.expose(), entropy).map_err(Failure::Hash));
+                answer(reply, password::hash(password.expose(), entropy, scratch).map_err(Failure::Hash));
             }
             Self::Verify { password, stored, reply } => {
-                answer(reply, password::verify(password.expose(), stored.expose()).map_err(Failure::Hash));
+                answer(reply, password::verify(password.expose(), stored.expose(), scratch).map_err(Failure::Hash));
             }
         }
     }
@@ -162,13 +165,18 @@ pub(crate) struct HashingJob {
 pub(crate) enum HashingMessage {
     /// Do this when its turn comes.
     Submit(HashingJob),
-    /// A job of this project is done.
-    Finished(ProjectId),
+    /// A job of this project is done; its worker's memory comes back.
+    Finished(ProjectId, Scratch),
+    /// There was no work for a while.
+    Rest,
 }
 
 /// The pool: hands jobs to blocking threads, one per worker.
 pub(crate) struct HashingPool {
     queue: FairQueue<HashingJob>,
+    /// Of workers that are free; never more than there are workers.
+    scratch: Vec<Scratch>,
+    rest: Option<Timer>,
     entropy: Arc<dyn Entropy>,
     stats: Arc<Stats>,
 }
@@ -178,7 +186,7 @@ impl HashingPool {
     pub(crate) fn new(workers: usize, most_waiting: usize, entropy: Arc<dyn Entropy>, stats: Arc<Stats>) -> Self {
         let cores = || std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let workers = if workers == 0 { cores() } else { workers };
-        Self { queue: FairQueue::new(workers, most_waiting), entropy, stats }
+        Self { queue: FairQueue::new(workers, most_waiting), scratch: Vec::new(), rest: None, entropy, stats }
     }
 
     fn start_jobs(&mut self, me: &Address<HashingMessage>) {
@@ -192,11 +200,14 @@ impl HashingPool {
                 job.task.refuse(HashingRefused::Late);
                 continue;
             }
-            let worker = Worker { pool: me.clone(), project };
-            let entropy = Arc::clone(&self.entropy);
+            self.rest = None;
+            let scratch = self.scratch.pop().unwrap_or_default();
+            let mut worker = Worker { pool: me.clone(), project, scratch };
+            let (entropy, stats) = (Arc::clone(&self.entropy), Arc::clone(&self.stats));
             tokio::task::spawn_blocking(move || {
-                let _worker = worker;
-                job.task.run(&*entropy);
+                let began = Instant::now();
+                job.task.run(&*entropy, &mut worker.scratch);
+                stats.hashing_micros.add(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
             });
         }
         self.stats.hash_queue.set(self.queue.len());
@@ -208,11 +219,12 @@ impl HashingPool {
 struct Worker {
     pool: Address<HashingMessage>,
     project: ProjectId,
+    scratch: Scratch,
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.pool.cast(HashingMessage::Finished(self.project));
+        self.pool.cast(HashingMessage::Finished(self.project, std::mem::take(&mut self.scratch)));
     }
 }
 
@@ -226,9 +238,16 @@ impl Behaviour for HashingPool {
                     job.task.refuse(HashingRefused::Full);
                 }
             }
-            HashingMessage::Finished(project) => self.queue.finish(project),
+            HashingMessage::Finished(project, scratch) => {
+                self.queue.finish(project);
+                self.scratch.push(scratch);
+            }
+            HashingMessage::Rest => (self.scratch, self.rest) = (Vec::new(), None),
         }
         self.start_jobs(me);
+        if self.queue.busy == 0 && !self.scratch.is_empty() && self.rest.is_none() {
+            self.rest = Some(me.after(REST, HashingMessage::Rest));
+        }
         Ok(())
     }
 }

@@ -2,15 +2,19 @@
 //!
 //! The supervisor does no work; a leaf does nothing but work, one piece after the other. The tenant is the only one
 //! who sends to a supervisor, and the supervisor the only one who sends to its leaves.
+//!
+//! What may run beside its like ([`Operation::BESIDE_ITS_LIKE`](crate::Operation::BESIDE_ITS_LIKE)) and has queued up behind the
+//! leaf's last piece of work does: the first ahead, the others together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flows::WarmSession;
+use futures::future::join_all;
 use tokio::time::Instant;
 
 use crate::directory::TenantEntry;
@@ -53,6 +57,7 @@ pub(crate) type Idle = Box<dyn Fn(u64) + Send>;
 
 struct Seat {
     leaf: Address<LeafMessage>,
+    queue: Queue,
     admission: Admission,
     last_used: Instant,
     /// Set while the leaf leaves: what came meanwhile waits for the next one, bounded by the leaf's permits.
@@ -115,16 +120,18 @@ impl<K: Kind> Supervisor<K> {
     }
 
     async fn start(&mut self, me: &Address<SupervisorMessage<K::Key>>, key: K::Key, now: Instant) -> Result<(), Death> {
+        let queue = Queue::default();
         let leaf = Leaf::<K> {
             shared: Arc::clone(&self.shared),
             entry: Arc::clone(&self.entry),
+            queue: queue.clone(),
             memory: K::memory(),
             kind: PhantomData,
         };
         let leaf = spawn_child(me, leaf).await?;
         self.keys.insert(leaf.id(), key.clone());
         let admission = Admission::new(self.shared.limits.entity_in_flight);
-        self.seats.insert(key, Seat { leaf, admission, last_used: now, parked: None });
+        self.seats.insert(key, Seat { leaf, queue, admission, last_used: now, parked: None });
         K::gauge(&self.shared.stats).add(1);
         Ok(())
     }
@@ -166,11 +173,63 @@ impl Seat {
         match &mut self.parked {
             Some(parked) => parked.push(*work),
             None => {
+                self.queue.push(Errand::Work(work));
                 // The leaf has gone but its end was not heard yet: the work was not accepted and may wait.
-                if let Err(LeafMessage::Work(work)) = self.leaf.send(LeafMessage::Work(work)) {
-                    self.parked = Some(vec![*work]);
+                if self.leaf.send(LeafMessage::Look).is_err() {
+                    self.parked = Some(self.queue.take_back());
                 }
             }
+        }
+    }
+
+    fn forget(&self) {
+        self.queue.push(Errand::Forget);
+        self.leaf.cast(LeafMessage::Look);
+    }
+}
+
+/// What waits for a leaf, in the order in which it came: the leaf sees what stands behind the next piece of work.
+#[derive(Clone, Default)]
+struct Queue(Arc<Mutex<VecDeque<Errand>>>);
+
+/// One thing for a leaf to do.
+enum Errand {
+    /// Do this.
+    Work(Box<Work>),
+    /// What is remembered is old.
+    Forget,
+}
+
+impl Queue {
+    fn push(&self, errand: Errand) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(errand);
+    }
+
+    /// The next errand, and all the work right behind it that may run beside it.
+    fn next(&self) -> Option<(Errand, Vec<Work>)> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = waiting.pop_front()?;
+        let mut beside = Vec::new();
+        if let Errand::Work(first) = &first {
+            let joins = |errand: &Errand| matches!(errand, Errand::Work(work) if work.may_run_beside(first));
+            let joining = waiting.iter().take_while(|errand| joins(errand)).count();
+            beside.extend(waiting.drain(..joining).filter_map(Errand::work));
+        }
+        Some((first, beside))
+    }
+
+    /// The work that waits, for somebody else.
+    fn take_back(&self) -> Vec<Work> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.drain(..).filter_map(Errand::work).collect()
+    }
+}
+
+impl Errand {
+    fn work(self) -> Option<Work> {
+        match self {
+            Self::Work(work) => Some(*work),
+            Self::Forget => None,
         }
     }
 }
@@ -192,13 +251,11 @@ impl<K: Kind> Behaviour for Supervisor<K> {
             }
             SupervisorMessage::Forget(keys) => {
                 self.heard += 1;
-                for seat in keys.iter().filter_map(|key| self.seats.get(key)) {
-                    seat.leaf.cast(LeafMessage::Forget);
-                }
+                keys.iter().filter_map(|key| self.seats.get(key)).for_each(Seat::forget);
             }
             SupervisorMessage::ForgetAll => {
                 self.heard += 1;
-                self.seats.values().for_each(|seat| seat.leaf.cast(LeafMessage::Forget));
+                self.seats.values().for_each(Seat::forget);
             }
             SupervisorMessage::Sweep => self.sweep(),
         }
@@ -234,37 +291,63 @@ impl<K: Kind> Drop for Supervisor<K> {
 
 /// What a leaf is told.
 pub(crate) enum LeafMessage {
-    /// Do this.
-    Work(Box<Work>),
-    /// What is remembered is old.
-    Forget,
+    /// There is something in its queue; there may be nothing any more, if it ran beside what was before it.
+    Look,
 }
 
 /// One session or challenge: does its work in order.
 struct Leaf<K> {
     shared: Arc<Shared>,
     entry: Arc<TenantEntry>,
+    queue: Queue,
     memory: Option<WarmSession>,
     kind: PhantomData<K>,
+}
+
+impl<K: Kind> Leaf<K> {
+    /// Does one piece of work with a memory of its own.
+    async fn run(&self, mut work: Work, memory: Option<WarmSession>) -> Ending {
+        if work.is_stale() {
+            work.refuse(AskError::Timeout);
+            return Ending::Known;
+        }
+        let context = self.shared.context(&self.entry, &mut work, memory);
+        work.run(context).await
+    }
+
+    /// Does work that may run together. Each piece remembers for itself; the newest memory stays.
+    async fn run_together(&mut self, work: Vec<Work>) -> Ending {
+        let memories: Vec<_> = work.iter().map(|_| self.memory.as_ref().map(WarmSession::copy)).collect();
+        let endings =
+            join_all(work.into_iter().zip(memories.iter().cloned()).map(|(work, memory)| self.run(work, memory)));
+        let unknown = endings.await.contains(&Ending::Unknown);
+        self.memory = memories.into_iter().flatten().reduce(WarmSession::newer);
+        if unknown { Ending::Unknown } else { Ending::Known }
+    }
 }
 
 impl<K: Kind> Behaviour for Leaf<K> {
     type Message = LeafMessage;
 
-    async fn handle(&mut self, me: &Address<LeafMessage>, message: LeafMessage) -> Result<(), Death> {
-        let mut work = match message {
-            LeafMessage::Work(work) if work.is_stale() => {
-                work.refuse(AskError::Timeout);
-                return Ok(());
-            }
-            LeafMessage::Work(work) => work,
-            LeafMessage::Forget => {
+    async fn handle(&mut self, me: &Address<LeafMessage>, LeafMessage::Look: LeafMessage) -> Result<(), Death> {
+        let (first, beside) = match self.queue.next() {
+            Some((Errand::Work(first), beside)) => (first, beside),
+            Some((Errand::Forget, _)) => {
                 self.memory = K::memory();
                 return Ok(());
             }
+            None => return Ok(()),
         };
-        let context = self.shared.context(&self.entry, &mut work, self.memory.clone());
-        if work.run(context).await == Ending::Unknown {
+        // Most often what the first one does changes what the others find: alone it does so once.
+        let mut ending = self.run(*first, self.memory.clone()).await;
+        if !beside.is_empty() {
+            if ending == Ending::Unknown {
+                self.memory = K::memory();
+            }
+            let together = self.run_together(beside).await;
+            ending = if ending == Ending::Unknown { ending } else { together };
+        }
+        if ending == Ending::Unknown {
             // Whatever is remembered may be wrong. The queue is worked off without a memory, the next leaf reads again.
             self.memory = K::memory();
             me.drain();

@@ -11,7 +11,7 @@ use crate::poll::Poll;
 /// Where an operation runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
-    /// In the tenant actor, from the snapshot, at once. Never for work that waits.
+    /// Where it is asked, from the snapshot, at once. Never for work that waits.
     Snapshot,
     /// In a task of its own: order does not matter.
     Task,
@@ -27,6 +27,9 @@ pub trait Operation: Send + 'static {
     type Answer: Send + 'static;
     /// Its name in logs, traces and metrics.
     const NAME: &'static str;
+    /// Whether several that queue for one actor may run at once, the first of them ahead: where the order of those that came together
+    /// is nobody's, and the guards of the writes hold without it.
+    const BESIDE_ITS_LIKE: bool = false;
 
     /// Where it runs. Decides about order only, never about permission: the claims it looks at may be anybody's.
     fn lane(&self, tenant: &Tenant, now: Timestamp) -> Lane;

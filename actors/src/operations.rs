@@ -60,10 +60,6 @@ operations! {
     lane |_this, _tenant, _now| Lane::Task,
     run flows::sign_in;
 
-    "refresh" refresh::Request => IssuedSession,
-    lane |this, tenant, _now| refresh_lane(this, tenant),
-    run flows::refresh;
-
     "first_checks" first_checks::Request => (),
     lane |_this, _tenant, _now| Lane::Task,
     run flows::first_checks;
@@ -295,6 +291,22 @@ operations! {
     "delete_custom_provider" custom_providers::Delete => (),
     lane |_this, _tenant, _now| Lane::Task,
     run flows::delete_custom_provider;
+}
+
+/// Parallel refreshes of one session: the first moves the counter on, all others are given the same successor again, and may be
+/// by one statement.
+impl Operation for refresh::Request {
+    type Answer = IssuedSession;
+    const NAME: &'static str = "refresh";
+    const BESIDE_ITS_LIKE: bool = true;
+
+    fn lane(&self, tenant: &Tenant, _: Timestamp) -> Lane {
+        refresh_lane(self, tenant)
+    }
+
+    async fn run(self, ctx: Context) -> Result<IssuedSession, flows::Error> {
+        flows::refresh(&ctx, self).await
+    }
 }
 
 /// A public document of a project (`contract/core.md` §11), answered from the snapshot.

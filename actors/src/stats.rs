@@ -1,6 +1,7 @@
 //! Cheap counters for metrics.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// What goes up and down.
 #[derive(Default)]
@@ -45,6 +46,7 @@ pub(crate) struct Stats {
     pub(crate) challenges: Gauge,
     pub(crate) hash_queue: Gauge,
     pub(crate) hash_running: Gauge,
+    pub(crate) hashing_micros: Counter,
     pub(crate) asked: Counter,
     pub(crate) refused: Counter,
     pub(crate) crashed: Counter,
@@ -78,6 +80,8 @@ pub struct RuntimeStats {
     pub hash_queue: u64,
     /// Hashing jobs that run.
     pub hash_running: u64,
+    /// Time that threads have spent hashing.
+    pub hashing: Duration,
     /// Requests asked so far.
     pub asked: u64,
     /// Requests refused because something was full.
@@ -122,6 +126,7 @@ impl Stats {
             challenges: self.challenges.read(),
             hash_queue: self.hash_queue.read(),
             hash_running: self.hash_running.read(),
+            hashing: Duration::from_micros(self.hashing_micros.read()),
             asked: self.asked.read(),
             refused: self.refused.read(),
             crashed: self.crashed.read(),

@@ -1,5 +1,5 @@
-//! The tenant actor: every request of a project is one message to it. It never waits: it answers from its snapshot,
-//! starts a task, or hands down to a session's or challenge's actor.
+//! The tenant actor: every request of a project that is in order with others is one message to it. It never waits: it hands down to
+//! a session's or challenge's actor. What is in order with nothing goes past it (`RuntimeHandle::ask`).
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -114,6 +114,7 @@ pub(crate) type Answer<O> = oneshot::Receiver<Result<<O as Operation>::Answer, A
 pub(crate) struct Work {
     job: Box<dyn Job>,
     pub(crate) name: &'static str,
+    beside_its_like: bool,
     pub(crate) caller: Caller,
     pub(crate) lane: Lane,
     pub(crate) deadline: Instant,
@@ -132,12 +133,18 @@ impl Work {
     ) -> (Self, Answer<O>) {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Asked { operation, reply });
-        (Self { job, name: O::NAME, caller, lane: Lane::Task, deadline, permits, span }, answer)
+        let (name, beside_its_like) = (O::NAME, O::BESIDE_ITS_LIKE);
+        (Self { job, name, beside_its_like, caller, lane: Lane::Task, deadline, permits, span }, answer)
     }
 
     /// Asks the operation where it runs.
     pub(crate) fn route(&mut self, tenant: &Tenant, now: Timestamp) {
         self.lane = self.job.lane(tenant, now);
+    }
+
+    /// Whether an actor may do it and `other` at once.
+    pub(crate) fn may_run_beside(&self, other: &Self) -> bool {
+        self.beside_its_like && self.name == other.name
     }
 
     /// Whether nobody waits any more: it must not be begun.

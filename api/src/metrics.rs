@@ -30,9 +30,9 @@ pub trait MetricSource: Send + Sync + 'static {
 }
 
 /// One counter of a [`MetricSource`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
-    /// The metric's name, without the common prefix.
+    /// The metric's name, without the common prefix; names that begin with `process_` are Prometheus' own and have none.
     pub name: &'static str,
     /// What it counts.
     pub help: &'static str,
@@ -41,13 +41,17 @@ pub struct Reading {
     /// What it is about, where there are several readings of the name; they follow each other. Values need no escaping. One of the
     /// label [`PROJECT`] is for operators only.
     pub labels: Vec<(&'static str, String)>,
-    /// How much.
-    pub value: u64,
+    /// How much, in the unit that the name ends with.
+    pub value: f64,
 }
 
 impl Reading {
     fn names_a_project(&self) -> bool {
         self.labels.iter().any(|(label, _)| *label == PROJECT)
+    }
+
+    fn prefix(&self) -> &'static str {
+        if self.name.starts_with("process_") { "" } else { "tenantry_" }
     }
 }
 
@@ -152,15 +156,16 @@ impl Metrics {
             writeln!(out, "{name}_count{{{labels}}} {}", series.count)?;
         }
         let mut before = "";
-        for Reading { name, help, counter, labels, value } in others {
+        for reading in others {
+            let (prefix, Reading { name, help, counter, labels, value }) = (reading.prefix(), reading);
             if *name != before {
-                writeln!(out, "# HELP tenantry_{name} {help}")?;
-                writeln!(out, "# TYPE tenantry_{name} {}", if *counter { "counter" } else { "gauge" })?;
+                writeln!(out, "# HELP {prefix}{name} {help}")?;
+                writeln!(out, "# TYPE {prefix}{name} {}", if *counter { "counter" } else { "gauge" })?;
                 before = name;
             }
             let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
             let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-            writeln!(out, "tenantry_{name}{labels} {value}")?;
+            writeln!(out, "{prefix}{name}{labels} {value}")?;
         }
         Ok(())
     }
@@ -236,11 +241,21 @@ mod tests {
     }
 
     #[test]
+    fn what_every_process_has_is_named_as_everywhere() {
+        let (name, help) = ("process_cpu_seconds_total", "CPU time.");
+        let reading = Reading { name, help, counter: true, labels: Vec::new(), value: 1.25 };
+        assert!(Metrics::default().text(&[reading]).ends_with("\nprocess_cpu_seconds_total 1.25\n"));
+    }
+
+    #[test]
     fn readings_of_others_are_shown() {
         let reading = |name, labels, value| Reading { name, help: "Questions.", counter: true, labels, value };
         let of = |project: &str| vec![("project", project.to_owned()), ("quota", "users".to_owned())];
-        let readings =
-            [reading("asks_total", Vec::new(), 7), reading("own_total", of("a"), 1), reading("own_total", of("b"), 2)];
+        let readings = [
+            reading("asks_total", Vec::new(), 7.0),
+            reading("own_total", of("a"), 1.0),
+            reading("own_total", of("b"), 2.0),
+        ];
         assert!(Metrics::default().text(&readings).ends_with(
             "# HELP tenantry_asks_total Questions.\n# TYPE tenantry_asks_total counter\ntenantry_asks_total 7\n\
              # HELP tenantry_own_total Questions.\n# TYPE tenantry_own_total counter\n\

@@ -4,9 +4,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crypto::jwt::{Algorithm, KeySet, KeyUse, SigningKey};
+use crypto::password::{self, Scratch};
 use crypto::project_key::ProjectKey;
 use crypto::refresh_token::{self, RefreshToken};
-use crypto::{api_key, otp, password, pkce};
+use crypto::{api_key, otp, pkce};
 use divan::{Bencher, black_box};
 use domain::access_token::Claims;
 use domain::entropy::Entropy;
@@ -113,7 +114,8 @@ fn api_key_hash(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn pkce_verify() -> bool {
-    let (challenge, verifier) = ("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    let (challenge, verifier) =
+        ("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
     pkce::verify(black_box("s256"), black_box(challenge), black_box(verifier))
 }
 
@@ -126,12 +128,21 @@ fn unseal(bencher: Bencher<'_, '_>) {
 
 /// One at a time, and as many as two cores compute side by side.
 #[divan::bench(threads = [1, 2], sample_count = 24, sample_size = 1)]
-fn password_hash() -> String {
-    password::hash(black_box(PASSWORD), &Counted::default()).unwrap()
+fn password_hash(bencher: Bencher<'_, '_>) {
+    let hash = |scratch: &mut Scratch| password::hash(black_box(PASSWORD), &Counted::default(), scratch).unwrap();
+    bencher.with_inputs(|| used(hash)).bench_refs(hash);
 }
 
 #[divan::bench(threads = [1, 2], sample_count = 24, sample_size = 1)]
 fn password_verify(bencher: Bencher<'_, '_>) {
-    let stored = password::hash(PASSWORD, &Counted::default()).unwrap();
-    bencher.bench(|| password::verify(black_box(PASSWORD), black_box(&stored)).unwrap());
+    let stored = password::hash(PASSWORD, &Counted::default(), &mut Scratch::default()).unwrap();
+    let verify = |scratch: &mut Scratch| password::verify(black_box(PASSWORD), black_box(&stored), scratch).unwrap();
+    bencher.with_inputs(|| used(verify)).bench_refs(verify);
+}
+
+/// The memory of a worker that has hashed before.
+fn used<T>(job: impl Fn(&mut Scratch) -> T) -> Scratch {
+    let mut scratch = Scratch::default();
+    job(&mut scratch);
+    scratch
 }

@@ -6,6 +6,7 @@ mod argon2id;
 mod bcrypt;
 mod firebase;
 
+pub use argon2id::Scratch;
 use domain::entropy::Entropy;
 
 /// Why a hash cannot be computed or read. Never holds a part of the hash or the password.
@@ -17,11 +18,11 @@ pub struct HashError(&'static str);
 ///
 /// # Errors
 /// No memory, or a password that contains a NUL byte and would therefore never match.
-pub fn hash(password: &str, entropy: &dyn Entropy) -> Result<String, HashError> {
+pub fn hash(password: &str, entropy: &dyn Entropy, scratch: &mut Scratch) -> Result<String, HashError> {
     if unmatchable(password) {
         return Err(HashError("cannot be made of a password with a nul byte"));
     }
-    argon2id::hash(password, &entropy.bytes::<16>())
+    argon2id::hash(password, &entropy.bytes::<16>(), scratch)
 }
 
 /// Whether `password` is the one that `stored` was made of. An empty `stored` is that of an account without a password
@@ -30,12 +31,12 @@ pub fn hash(password: &str, entropy: &dyn Entropy) -> Result<String, HashError> 
 ///
 /// # Errors
 /// A hash in no known format, or one whose parameters are out of bounds.
-pub fn verify(password: &str, stored: &str) -> Result<bool, HashError> {
+pub fn verify(password: &str, stored: &str, scratch: &mut Scratch) -> Result<bool, HashError> {
     if stored.is_empty() {
         return Ok(false);
     }
     let same = match Format::of(stored) {
-        Format::Argon2 => argon2id::Parsed::read(stored)?.matches(password)?,
+        Format::Argon2 => argon2id::Parsed::read(stored)?.matches(password, scratch)?,
         Format::Firebase => firebase::Parsed::read(stored)?.matches(password)?,
         Format::Bcrypt => bcrypt::Parsed::read(stored)?.matches(password)?,
     };

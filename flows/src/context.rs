@@ -140,6 +140,22 @@ impl WarmSession {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// The same memory for somebody who runs beside the one it belongs to.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())))
+    }
+
+    /// The one of two memories that the database gave later.
+    #[must_use]
+    pub fn newer(self, other: Self) -> Self {
+        let given = |memory: &Self| {
+            let memory = memory.0.lock().unwrap_or_else(PoisonError::into_inner);
+            memory.as_ref().map(|(session, _)| (session.refresh_token_counter, session.last_refresh()))
+        };
+        if given(&other) > given(&self) { other } else { self }
+    }
+
     /// Remembers the session and its user as the database just gave them.
     pub fn put(&self, session: Session, user: domain::user::User) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((session, user));

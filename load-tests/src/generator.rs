@@ -29,6 +29,8 @@ pub(crate) struct Limits {
 pub(crate) struct Measured {
     /// From the end of the warm-up to the last answer.
     pub(crate) elapsed: Duration,
+    /// Journeys of the measured time that began.
+    pub(crate) begun: u64,
     /// Journeys that should have begun but found no free client before the end.
     pub(crate) missed: u64,
 }
@@ -82,7 +84,7 @@ pub(crate) async fn measure(
 ) -> anyhow::Result<Measured> {
     let mut tasks = JoinSet::new();
     let mut runs = Vec::new();
-    for Group { pace, begins, acts, .. } in cast.groups {
+    for Group { pace, begins, acts } in cast.groups {
         let span = (clock.end - clock.measured_from).mul_f64(begins.clamp(0.0, 1.0));
         let run = Arc::new(Run {
             pace,
@@ -105,7 +107,8 @@ pub(crate) async fn measure(
     anyhow::ensure!(Instant::now() >= clock.measured_from, "interrupted before the measurement began");
     let elapsed = clock.measured_from.elapsed();
     let ended = clock.end.min(clock.measured_from + elapsed);
-    Ok(Measured { elapsed, missed: runs.iter().map(|run| run.missed(ended)).sum() })
+    let begun = runs.iter().map(|run| run.begun.load(Ordering::Relaxed)).sum();
+    Ok(Measured { elapsed, begun, missed: runs.iter().map(|run| run.missed(ended)).sum() })
 }
 
 async fn act_until_the_end(mut act: Box<dyn Act>, run: Arc<Run>) {
@@ -153,5 +156,124 @@ impl Run {
         let before = |at: Instant| arrivals.before(at.saturating_duration_since(self.begins));
         let expected = before(ended).saturating_sub(before(self.clock.measured_from));
         expected.saturating_sub(self.begun.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::BoxFuture;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::arrivals::Arrivals;
+    use crate::client::Failure;
+
+    /// A server that takes its time, and fails until it is up.
+    #[derive(Clone)]
+    struct Slow {
+        takes: Duration,
+        up: Instant,
+    }
+
+    impl Act for Slow {
+        fn act<'a>(&'a mut self, steps: &'a mut Steps) -> BoxFuture<'a, Result<(), Failure>> {
+            let ready = Instant::now() >= self.up;
+            let takes = self.takes;
+            Box::pin(steps.step("slow", async move {
+                sleep(takes).await;
+                if ready { Ok(()) } else { Err(Failure("503".to_owned())) }
+            }))
+        }
+    }
+
+    fn slow(millis: u64) -> Slow {
+        Slow { takes: Duration::from_millis(millis), up: Instant::now() }
+    }
+
+    fn open(rate: f64) -> Pace {
+        Pace::Open(Arc::new(Arrivals::steady(rate)))
+    }
+
+    async fn run(act: Slow, clients: usize, pace: Pace, limits: Limits, stop: &Stop) -> (Measured, Arc<Recorder>) {
+        let cast = Cast::default().with(pace, 0.0, vec![act; clients]);
+        let clock = Clock::start(limits);
+        let recorder = Arc::new(Recorder::over(clock.measured_from, limits.duration));
+        let measured = measure(cast, clock, limits.max_requests, &recorder, stop).await.unwrap();
+        (measured, recorder)
+    }
+
+    fn limits(warm_up: u64) -> Limits {
+        Limits { warm_up: Duration::from_secs(warm_up), duration: Duration::from_secs(10), max_requests: u64::MAX }
+    }
+
+    fn percentile(recorder: &Recorder, percent: f64) -> f64 {
+        recorder.operations()["slow"].percentile(percent).as_secs_f64()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_loop_sends_as_fast_as_answers_come() {
+        let (_switch, stop) = Stop::by_hand();
+        let (measured, recorder) = run(slow(100), 2, Pace::Closed, limits(1), &stop).await;
+        assert_eq!((recorder.counts(), measured.missed), ((200, 0), 0));
+        assert_eq!(measured.elapsed, Duration::from_secs(10));
+        assert!((percentile(&recorder, 99.0) - 0.1).abs() < 0.001);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_open_loop_keeps_its_rate_while_clients_are_free() {
+        let (_switch, stop) = Stop::by_hand();
+        let (measured, recorder) = run(slow(50), 20, open(100.0), limits(1), &stop).await;
+        assert_eq!((recorder.counts().0, measured.missed), (1_000, 0));
+        assert!((percentile(&recorder, 99.0) - 0.05).abs() < 0.003);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waited_for_a_client_counts_from_its_intended_start() {
+        // Ten a second arrive, five a second are served: the backlog grows by half a second each second.
+        let (_switch, stop) = Stop::by_hand();
+        let (measured, recorder) = run(slow(200), 1, open(10.0), limits(0), &stop).await;
+        assert_eq!((recorder.counts().0, measured.missed), (50, 50));
+        assert!((percentile(&recorder, 100.0) - 5.1).abs() < 0.02, "{}", percentile(&recorder, 100.0));
+        assert!((percentile(&recorder, 50.0) - 2.6).abs() < 0.11, "{}", percentile(&recorder, 50.0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_warm_up_is_not_recorded() {
+        let (_switch, stop) = Stop::by_hand();
+        let late = Slow { up: Instant::now() + Duration::from_secs(5), ..slow(10) };
+        let (_, recorder) = run(late, 4, Pace::Closed, limits(5), &stop).await;
+        assert_eq!(recorder.counts(), (4_000, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stopping_early_reports_what_there_is() {
+        let (switch, stop) = Stop::by_hand();
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(4)).await;
+            switch.send_replace(true);
+            switch.closed().await;
+        });
+        let (measured, recorder) = run(slow(10), 100, open(10.0), limits(1), &stop).await;
+        assert!((29..=31).contains(&recorder.counts().0), "{:?}", recorder.counts());
+        assert!(measured.missed <= 1);
+        assert!(measured.elapsed < Duration::from_secs(4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_last_request_that_is_allowed_only_what_is_under_way_is_finished() {
+        let (_switch, stop) = Stop::by_hand();
+        let few = Limits { max_requests: 30, ..limits(0) };
+        let (_, recorder) = run(slow(100), 3, Pace::Closed, few, &stop).await;
+        assert!((30..33).contains(&recorder.counts().0), "{:?}", recorder.counts());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_timers_own_lateness_is_forgiven() {
+        let intended = Instant::now() + Duration::from_secs(1);
+        let before = intended - Duration::from_millis(500);
+        let late = |millis| intended + Duration::from_millis(millis);
+        assert_eq!(counts_from(intended, before, late(1)), late(1));
+        assert_eq!(counts_from(intended, before, late(50)), intended, "the machine stalled");
+        assert_eq!(counts_from(intended, late(1), late(1)), intended, "no client was free");
     }
 }

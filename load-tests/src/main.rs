@@ -10,11 +10,17 @@ use crate::report::table;
 
 mod args;
 mod arrivals;
+mod capacity;
 mod client;
+mod compare;
+mod custom;
 mod fleet;
 mod generator;
-mod process;
+mod guard;
+mod list;
+mod live;
 mod progress;
+mod provider;
 mod recorder;
 mod report;
 mod run;
@@ -23,11 +29,13 @@ mod stage;
 mod steps;
 mod stop;
 mod target;
+mod thresholds;
+mod watch;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     match Args::parse().command {
-        Command::List { long: _, json } => list(json),
+        Command::List { long, json } => list(long, json),
         Command::Fleet(fleet) => match fleet::execute(&fleet).await {
             Ok(report) if fleet.json => {
                 println!("{}", report.to_json());
@@ -39,10 +47,10 @@ async fn main() -> ExitCode {
             }
             Err(error) => fail(&error),
         },
-        Command::Run(run) => match run::execute(&run).await {
-            Ok(report) => finish(&run, &report),
-            Err(error) => fail(&error),
-        },
+        Command::FindCapacity(arguments) => capacity::command(*arguments).await.unwrap_or_else(|error| fail(&error)),
+        Command::Compare(arguments) => compare::command(&arguments).unwrap_or_else(|error| fail(&error)),
+        Command::Report(arguments) => report::command(&arguments).unwrap_or_else(|error| fail(&error)),
+        Command::Run(run) => run::command(&run).await.unwrap_or_else(|error| fail(&error)),
     }
 }
 
@@ -51,29 +59,13 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(1)
 }
 
-fn list(json: bool) -> ExitCode {
+fn list(long: bool, json: bool) -> ExitCode {
     if json {
-        let names: Vec<_> = scenario::ALL
-            .iter()
-            .map(|scenario| scenario.about())
-            .map(|about| serde_json::json!({"name": about.name, "does": about.does}))
-            .collect();
-        println!("{}", serde_json::Value::from(names));
+        println!("{}", list::json(scenario::ALL));
+    } else if long {
+        print!("{}", list::long(scenario::ALL));
     } else {
         print!("{}", table::scenarios(scenario::ALL));
     }
     ExitCode::SUCCESS
-}
-
-fn finish(run: &args::Run, report: &report::Report) -> ExitCode {
-    if run.json {
-        println!("{}", report.to_json());
-    } else {
-        print!("{}", table::report(report));
-    }
-    if report.runs.iter().all(|run| run.requests > run.errors) {
-        return ExitCode::SUCCESS;
-    }
-    eprintln!("tenantry-load: no request succeeded");
-    ExitCode::from(1)
 }

@@ -1,66 +1,131 @@
 //! A run from the command line to the report.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::args;
-use crate::client::connections;
+use crate::arrivals::Curve;
+use crate::client::guarded;
 use crate::generator::{self, Clock, Limits};
-use crate::process::Process;
+use crate::guard::Guard;
+use crate::live::{Live, LiveOptions};
 use crate::progress::Progress;
 use crate::recorder::Recorder;
-use crate::report::{self, Report};
+use crate::report::{self, Report, table};
 use crate::scenario::Scenario;
-use crate::stage::{Options, Stage};
+use crate::stage::Stage;
 use crate::stop::Stop;
 use crate::target::Target;
+use crate::thresholds;
+use crate::watch::Watch;
+
+/// `tenantry-load run`: measures, shows and writes the report.
+pub(crate) async fn command(run: &args::Run) -> anyhow::Result<ExitCode> {
+    let report = execute(run).await?;
+    let written = report::write(&report, &run.outputs());
+    if run.json {
+        println!("{}", report.to_json());
+    } else {
+        print!("{}", table::report(&report));
+    }
+    for path in written? {
+        eprintln!("written: {}", path.display());
+    }
+    if report.runs.iter().any(|run| run.requests == run.errors) {
+        eprintln!("tenantry-load: no request succeeded");
+        return Ok(ExitCode::from(1));
+    }
+    for verdict in report.thresholds.iter().filter(|verdict| !verdict.held()) {
+        eprintln!("tenantry-load: {} did not hold: {}", verdict.threshold, verdict.explained());
+    }
+    Ok(if report.held() { ExitCode::SUCCESS } else { ExitCode::from(3) })
+}
 
 /// Prepares, measures and cleans up: whatever happens once something was made, it is removed before this returns.
 pub(crate) async fn execute(run: &args::Run) -> anyhow::Result<Report> {
     let options = run.options().map_err(anyhow::Error::msg)?;
-    let processes = run.pid.iter().map(|pid| Process::open(*pid)).collect::<Result<Vec<_>, _>>()?;
-    let http = connections(options.clients, options.timeout)?;
-    let target = Target::open(&run.target, &http)?;
-    let stop = Stop::on_ctrl_c();
-    let mut stage = Stage::new(options.clone(), target, Progress::new(run.json), stop);
-    let measured = prepare_and_measure(run.scenario, run.target.projects, &options, &mut stage, &processes).await;
+    let guard = Guard::new(run.target.i_own_this_host);
+    let http = guarded(options.clients, options.timeout, &guard)?;
+    let target = Target::open(&run.target, &http, &guard).await?;
+    if let Some(metrics) = &run.load.metrics {
+        guard.admit(metrics).await?;
+    }
+    let of_gateway = || target.gateway.as_ref().map(|gateway| format!("{}/metrics", gateway.url()));
+    let watch = Watch::open(&run.load.pid, run.load.metrics.clone().or_else(of_gateway), &http)?;
+    let started = report::now();
+    let mut stage = Stage::new(options.clone(), target, Progress::new(run.json), Stop::on_ctrl_c());
+    let measured = repeat(run, &mut stage, &watch).await;
     let addresses = stage.addresses();
     let projects = stage.projects().len();
     let removed = stage.clean_up().await;
-    let measured = measured?;
-    removed?;
+    let runs = match (measured, removed) {
+        (Ok(runs), Ok(())) => runs,
+        (Ok(_), Err(left)) => return Err(left),
+        (Err(failure), Ok(())) => return Err(failure),
+        (Err(failure), Err(left)) => return Err(failure.context(format!("{left:#}"))),
+    };
+    let about = run.scenario.about();
     Ok(Report {
-        scenario: run.scenario.about().name.to_owned(),
-        target: addresses,
+        format: report::FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started,
+        scenario: about.name.to_owned(),
+        does: about.does.to_owned(),
+        models: about.models.to_owned(),
+        target: addresses.iter().map(|address| report::without_secrets(address)).collect(),
         projects: u32::try_from(projects).unwrap_or(u32::MAX),
         users: options.users,
         clients: options.clients,
         rate: options.rate,
+        curve: (options.curve != Curve::Steady).then(|| options.curve.name().to_owned()),
         options: options.settings.iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        runs: vec![measured],
+        thresholds: thresholds::judge(&run.thresholds(), &runs),
+        runs,
     })
 }
 
-async fn prepare_and_measure(
+async fn repeat(run: &args::Run, stage: &mut Stage, watch: &Watch) -> anyhow::Result<Vec<report::Run>> {
+    stage.make_projects(run.scenario, run.projects()).await?;
+    let mut runs = Vec::new();
+    for _ in 0..run.repeat {
+        match measure(run.scenario, stage, watch, run.json).await {
+            Ok(measured) => runs.push(measured),
+            // What was measured before the interrupt is worth showing.
+            Err(_) if !runs.is_empty() && stage.stop().is_requested() => break,
+            Err(failure) => return Err(failure),
+        }
+        if stage.stop().is_requested() {
+            break;
+        }
+    }
+    Ok(runs)
+}
+
+/// Measures once, with users and sessions of its own, on a stage whose projects are there.
+async fn measure(
     scenario: &dyn Scenario,
-    projects: u32,
-    options: &Options,
     stage: &mut Stage,
-    processes: &[Process],
+    watch: &Watch,
+    quiet: bool,
 ) -> anyhow::Result<report::Run> {
-    stage.make_projects(scenario, projects).await?;
     let cast = scenario.prepare(stage).await?;
-    let recorder = Arc::new(Recorder::default());
-    let limits =
-        Limits { warm_up: options.warm_up, duration: options.duration, max_requests: options.max_requests };
+    let options = stage.options();
+    let limits = Limits { warm_up: options.warm_up, duration: options.duration, max_requests: options.max_requests };
     let clock = Clock::start(limits);
-    let watched = async {
-        tokio::time::sleep_until(clock.measured_from).await;
-        processes.iter().map(Process::sample).collect::<Result<Vec<_>, _>>()
-    };
-    let load = generator::measure(cast, clock, limits.max_requests, &recorder, stage.stop());
-    let (before, measured) = tokio::join!(watched, load);
-    let measured = measured?;
-    let after = processes.iter().map(Process::sample).collect::<Result<Vec<_>, _>>()?;
-    let usage: Vec<_> = before?.into_iter().zip(after).collect();
-    Ok(report::Run::new(&recorder, &measured, &usage))
+    let recorder = Arc::new(Recorder::over(clock.measured_from, options.duration));
+    let watching = watch.start(clock.measured_from, options.duration);
+    let live = Live::start(LiveOptions {
+        quiet,
+        what: scenario.about().name.to_owned(),
+        recorder: Arc::clone(&recorder),
+        from: clock.measured_from,
+        until: clock.end,
+        rate: options.rate,
+    });
+    let measured = generator::measure(cast, clock, limits.max_requests, &recorder, stage.stop()).await;
+    live.finish().await;
+    let watched = watching.finish().await;
+    let mut run = report::Run::new(&recorder, &measured?, &watched, Vec::new());
+    run.notes = scenario.conclude(&run);
+    Ok(run)
 }

@@ -1,7 +1,7 @@
 //! What a scenario stands on: projects, users, sessions, and a list of what has to be removed.
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::arrivals::Arrivals;
+use crate::arrivals::{Arrivals, Curve};
 use crate::client::{Failure, Project, Session, User, send, send_json};
 use crate::progress::Progress;
 use crate::scenario::{Pace, Scenario, Settings};
@@ -20,6 +20,9 @@ use crate::target::{Gateway, Target};
 /// Requests under way at once while preparing and cleaning up.
 const AT_ONCE: usize = 8;
 
+/// Of what is left behind, so much is named.
+const NAMED: usize = 50;
+
 /// What the command line says about the load.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -27,27 +30,56 @@ pub(crate) struct Options {
     pub(crate) users: u32,
     /// Journeys a second; without it the loop is closed.
     pub(crate) rate: Option<f64>,
+    /// How the rate changes; `rate` is its peak.
+    pub(crate) curve: Curve,
     pub(crate) warm_up: Duration,
     pub(crate) duration: Duration,
     pub(crate) timeout: Duration,
     pub(crate) max_requests: u64,
     pub(crate) settings: Settings,
+    /// What restarts the server, for scenarios that do.
+    pub(crate) restart_command: Option<String>,
 }
 
-/// Users that were made and have to go; projects of our own take theirs with them.
+/// What was made and has to go: projects, and users of projects that were given. Projects of our own take theirs with them.
 #[derive(Clone, Default)]
-pub(crate) struct Ledger(Arc<Mutex<Vec<(Project, String)>>>);
+pub(crate) struct Ledger(Arc<Mutex<Entries>>);
+
+#[derive(Default)]
+struct Entries {
+    users: Vec<(Project, String)>,
+    projects: Vec<String>,
+}
 
 impl Ledger {
     /// Notes a user that was made on `project`.
     pub(crate) fn note(&self, project: &Project, user: &str) {
         if project.reference().is_none() {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((project.clone(), user.to_owned()));
+            self.entries().users.push((project.clone(), user.to_owned()));
         }
     }
 
-    fn take(&self) -> Vec<(Project, String)> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is there at the moment, in words.
+    fn left(&self) -> Option<String> {
+        let entries = self.entries();
+        let refs = entries.projects.iter().map(|reference| format!("project {reference}"));
+        let users = entries.users.iter().map(|(project, id)| format!("user {id} of {}", project.auth_url()));
+        let all: Vec<_> = refs.chain(users).collect();
+        let (shown, more) = all.split_at(all.len().min(NAMED));
+        let more = if more.is_empty() { String::new() } else { format!(", and {} more", more.len()) };
+        (!all.is_empty()).then(|| format!("{}{more}", shown.join(", ")))
+    }
+
+    fn user_is_gone(&self, id: &str) {
+        self.entries().users.retain(|(_, known)| known != id);
+    }
+
+    fn project_is_gone(&self, reference: &str) {
+        self.entries().projects.retain(|known| known != reference);
     }
 }
 
@@ -65,7 +97,10 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new(options: Options, target: Target, progress: Progress, stop: Stop) -> Self {
-        Self { options, target, progress, stop, ledger: Ledger::default(), run: random_text(), users: 0 }
+        let ledger = Ledger::default();
+        let told = ledger.clone();
+        stop.on_second(move || told.left());
+        Self { options, target, progress, stop, ledger, run: random_text(), users: 0 }
     }
 
     pub(crate) fn options(&self) -> &Options {
@@ -82,7 +117,9 @@ impl Stage {
 
     /// The pace of the command line.
     pub(crate) fn pace(&self) -> Pace {
-        self.options.rate.map_or(Pace::Closed, |rate| Pace::Open(Arc::new(Arrivals::steady(rate))))
+        let Options { curve, warm_up, duration, .. } = self.options;
+        let along = |rate| Pace::Open(Arc::new(Arrivals::along(curve, rate, warm_up, duration)));
+        self.options.rate.map_or(Pace::Closed, along)
     }
 
     /// The gateway's Management API, for scenarios that cannot do without.
@@ -121,13 +158,17 @@ impl Stage {
         if !self.target.projects.is_empty() {
             return Ok(());
         }
-        let mut configuration = base_configuration();
-        merge(&mut configuration, scenario.configuration(&self.options.settings));
-        self.add_projects(count, &configuration).await
+        self.add_projects(count, &scenario.configuration(&self.options.settings)).await
     }
 
-    /// Makes `count` more projects with this configuration.
+    /// Makes `count` more projects with this configuration, beside what every run sets.
     pub(crate) async fn add_projects(&mut self, count: u32, configuration: &Value) -> anyhow::Result<()> {
+        if count == 0 {
+            return Ok(());
+        }
+        let mut all = base_configuration();
+        merge(&mut all, configuration.clone());
+        let configuration = &all;
         let gateway = self.target.gateway()?.clone();
         let bar = self.progress.steps("making projects", u64::from(count));
         let name = format!("load {}", self.run);
@@ -141,7 +182,10 @@ impl Stage {
         while let Some(project) = made.next().await {
             bar.inc(1);
             match project {
-                Ok(project) => self.target.projects.push(project),
+                Ok(project) => {
+                    self.ledger.entries().projects.extend(project.reference().map(str::to_owned));
+                    self.target.projects.push(project);
+                }
                 // The others in flight are still awaited: a project that exists must be known.
                 Err(failure) => outcome = outcome.and(Err(failure)),
             }
@@ -209,39 +253,56 @@ impl Stage {
         anyhow::ensure!(!self.stop.is_requested(), "interrupted");
         let span = self.options.warm_up + self.options.duration;
         if sessions.iter().any(|session| session.lifetime() <= span) {
-            eprintln!("tenantry-load: the access tokens are shorter lived than this run: expect errors of those who only read");
+            eprintln!(
+                "tenantry-load: the access tokens are shorter lived than this run: expect errors of those who only read"
+            );
         }
         Ok(sessions)
     }
 
-    /// Removes all that was made; tries everything before it reports a failure.
+    /// Removes all that was made; tries everything before it reports a failure, and names what is left.
     pub(crate) async fn clean_up(&mut self) -> anyhow::Result<()> {
-        let users = self.ledger.take();
+        let (users, projects) = {
+            let entries = self.ledger.entries();
+            (entries.users.clone(), entries.projects.clone())
+        };
+        let ledger = &self.ledger;
         let mut failures = Vec::new();
         if !users.is_empty() {
             let bar = self.progress.steps("removing users", users.len() as u64);
             let removals = stream::iter(&users)
-                .map(|(project, id)| send(project.admin(Method::DELETE, &format!("users/{id}"))))
+                .map(|(project, id)| remove_user(project, id, ledger))
                 .buffer_unordered(AT_ONCE)
                 .inspect(|_| bar.inc(1));
             failures.extend(removals.filter_map(async |removed| removed.err()).collect::<Vec<_>>().await);
             bar.finish();
         }
-        let mine: Vec<_> = self.target.projects.iter().filter_map(Project::reference).collect();
-        if let Some(gateway) = self.target.gateway.as_ref().filter(|_| !mine.is_empty()) {
-            let bar = self.progress.steps("removing projects", mine.len() as u64);
-            let removals = stream::iter(&mine)
-                .map(|reference| gateway.remove(reference))
+        if let Some(gateway) = self.target.gateway.as_ref().filter(|_| !projects.is_empty()) {
+            let bar = self.progress.steps("removing projects", projects.len() as u64);
+            let removals = stream::iter(&projects)
+                .map(|reference| remove_project(gateway, reference, ledger))
                 .buffer_unordered(AT_ONCE)
                 .inspect(|_| bar.inc(1));
             failures.extend(removals.filter_map(async |removed| removed.err()).collect::<Vec<_>>().await);
             bar.finish();
         }
-        match failures.first() {
-            Some(first) => bail!("{} users or projects are left: {first}", failures.len()),
-            None => Ok(()),
+        match (failures.first(), self.ledger.left()) {
+            (Some(first), left) => bail!("these could not be removed ({first}): {}", left.unwrap_or_default()),
+            (None, _) => Ok(()),
         }
     }
+}
+
+async fn remove_user(project: &Project, id: &str, ledger: &Ledger) -> Result<(), Failure> {
+    send(project.admin(Method::DELETE, &format!("users/{id}"))).await?;
+    ledger.user_is_gone(id);
+    Ok(())
+}
+
+async fn remove_project(gateway: &Gateway, reference: &str, ledger: &Ledger) -> Result<(), Failure> {
+    gateway.remove(reference).await?;
+    ledger.project_is_gone(reference);
+    Ok(())
 }
 
 async fn create_one(project: Project, email: String, password: Arc<str>, ledger: &Ledger) -> Result<User, Failure> {

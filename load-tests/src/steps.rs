@@ -26,6 +26,13 @@ impl Steps {
         self.origin = Some(origin);
     }
 
+    /// For requests that are sent together: steps of their own, the first of which counts from where the next of these
+    /// would.
+    pub(crate) fn beside(&self) -> Self {
+        let recorder = Arc::clone(&self.recorder);
+        Self { recorder, measured_from: self.measured_from, end: self.end, origin: self.origin }
+    }
+
     /// Waits for a request and its answer, and counts it under `operation`. What began in the warm-up is not counted.
     pub(crate) async fn step<T>(
         &mut self,

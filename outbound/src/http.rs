@@ -5,13 +5,16 @@ mod resolver;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use domain::secret::Secret;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::{self, Attempt};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use rustls::ClientConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::time::{Instant, timeout, timeout_at};
 use url::{Host, Url, form_urlencoded};
 
@@ -31,6 +34,16 @@ const IDLE_PER_HOST: usize = 8;
 const MAX_REDIRECTS: usize = 10;
 /// Who calls, where the caller says nothing else.
 const USER_AGENT: &str = concat!("Tenantry/", env!("CARGO_PKG_VERSION"));
+
+/// TLS as all clients of the process have it, or why there is none: the machine's certificate authorities are read once.
+static TLS: LazyLock<Result<ClientConfig, String>> = LazyLock::new(|| {
+    let setup = |error: rustls::Error| error.to_string();
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().map_err(setup)?;
+    let mut config = builder.with_platform_verifier().map_err(setup)?.with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+});
 
 /// One pool of connections for calls to the outside.
 ///
@@ -58,8 +71,10 @@ impl HttpClient {
     pub fn new(reach: Reach, timeout: Duration) -> Result<Self, HttpError> {
         let hops = Arc::clone(&reach);
         let resolver = Arc::new(Resolver::new(Arc::clone(&reach)));
+        let tls = TLS.as_ref().map_err(|why| HttpError::Setup(why.clone()))?;
         let client = |redirects| {
             Client::builder()
+                .tls_backend_preconfigured(tls.clone())
                 .user_agent(USER_AGENT)
                 .no_proxy()
                 .referer(false)

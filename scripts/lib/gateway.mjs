@@ -29,11 +29,11 @@ function cleanEnvironment(extra) {
   return { ...Object.fromEntries(kept), ...extra };
 }
 
-/** Where gateways keep their data: `sqlite`, or a fresh PostgreSQL and Redis of our own. */
-export async function startStorage(kind) {
+/** Where gateways keep their data: `sqlite`, or a fresh PostgreSQL and Redis of our own. `options` are those of `startPostgres`. */
+export async function startStorage(kind, options) {
   if (kind === 'sqlite') return { kind, args: [], stop: async () => {} };
   if (kind !== 'postgres') throw new Error(`unknown storage ${kind}: sqlite or postgres`);
-  const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
+  const [postgres, redis] = await Promise.all([startPostgres(options), startRedis()]);
   const database = 'tenantry';
   const url = await postgres.createDatabase(database);
   return {

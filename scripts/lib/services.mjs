@@ -36,8 +36,8 @@ async function postgresUser() {
   return { uid, gid };
 }
 
-/** Starts PostgreSQL with an empty cluster. */
-export async function startPostgres() {
+/** Starts PostgreSQL with an empty cluster. What it commits reaches the disk only if it is to be `durable`. */
+export async function startPostgres({ durable = false } = {}) {
   const folder = temporaryFolder('postgres');
   const programs = postgresPrograms();
   const program = (name) => path.join(programs, name);
@@ -48,12 +48,16 @@ export async function startPostgres() {
   const made = await run(program('initdb'), ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-sync'], options);
   if (made.code !== 0) throw new Error(`initdb failed: ${made.stderr}`);
   const port = await freePort();
-  // The folder is thrown away with the machine running: nothing has to reach the disk itself.
-  const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: folder.path, fsync: 'off', max_connections: '200', log_min_messages: 'fatal' };
+  // The folder is thrown away with the machine running: nothing has to reach the disk itself, unless that is what is measured.
+  const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: folder.path, fsync: durable ? 'on' : 'off', max_connections: '200', log_min_messages: 'fatal' };
   const args = ['-D', data, '-p', String(port), ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
   const psql = (database, sql) => run(program('psql'), ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-h', '127.0.0.1', '-p', String(port), '-U', 'postgres', '-d', database, '-c', sql]);
   let child;
   const service = {
+    /** Runs one of the programs that come with it to the end. */
+    tool: (name, words) => run(program(name), words, options),
+    /** The id of its first process; the others are children. */
+    pid: () => child.pid,
     url: (database = 'postgres') => `postgres://postgres@127.0.0.1:${port}/${database}`,
     async start() {
       child = start(program('postgres'), args, options);
@@ -93,6 +97,7 @@ export async function startRedis() {
   let child;
   const service = {
     url: `redis://127.0.0.1:${port}`,
+    pid: () => child.pid,
     async start() {
       child = start('redis-server', args, { cwd: folder.path });
       await until(`Redis on port ${port}`, () => answersPing(port));

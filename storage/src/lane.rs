@@ -1,9 +1,6 @@
 //! Natural batching: requests that queue while a statement runs travel together in the next one. Nothing waits on purpose, so an idle
 //! lane sends a batch of one.
 
-use std::collections::HashSet;
-use std::hash::Hash;
-use std::mem;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -20,12 +17,12 @@ const QUEUE: usize = 4096;
 pub(crate) trait Batch: Send + Sync + 'static {
     type Request: Send + Sync + 'static;
     type Answer: Send + 'static;
-    type Key: Ord + Hash + Send;
-    /// Two members with one key must not share a statement.
-    const EXCLUSIVE: bool;
-
+    type Key: Ord + Send;
     /// Members are sorted by it, so that two gateways lock rows in the same order.
     fn key(request: &Self::Request) -> Self::Key;
+
+    /// Whether a statement may serve `other` that serves `first`, which has the same key.
+    fn may_share(first: &Self::Request, other: &Self::Request) -> bool;
 
     /// Answers in the order of the requests. `None` for one that would have to wait for somebody else's transaction: the lane does not.
     fn run(&self, requests: &[Self::Request]) -> impl Future<Output = Result<Vec<Option<Self::Answer>>>> + Send;
@@ -92,9 +89,24 @@ async fn rounds<B: Batch>(batch: Arc<B>, mut members: Vec<Member<B>>) {
     while !members.is_empty() {
         members.retain(|member| !member.reply.is_closed());
         members.sort_by_key(|member| B::key(&member.request));
-        let mut seen = HashSet::new();
-        let alone_with_key = |member: &Member<B>| !B::EXCLUSIVE || seen.insert(B::key(&member.request));
-        let (now, later) = mem::take(&mut members).into_iter().partition(alone_with_key);
+        let (mut now, mut later) = (Vec::<Member<B>>::with_capacity(members.len()), Vec::new());
+        // Of one key the first is before all others: whoever may not share its statement waits for the next.
+        let mut first = 0;
+        for member in members {
+            match now.get(first).map(|first| &first.request) {
+                Some(before) if B::key(before) == B::key(&member.request) => {
+                    if B::may_share(before, &member.request) {
+                        now.push(member)
+                    } else {
+                        later.push(member)
+                    }
+                }
+                _ => {
+                    first = now.len();
+                    now.push(member);
+                }
+            }
+        }
         members = later;
         round(&batch, now).await;
     }
@@ -160,10 +172,13 @@ mod tests {
         type Request = (u32, u32);
         type Answer = u32;
         type Key = u32;
-        const EXCLUSIVE: bool = true;
 
         fn key(request: &(u32, u32)) -> u32 {
             request.0
+        }
+
+        fn may_share(first: &(u32, u32), other: &(u32, u32)) -> bool {
+            first.1 == other.1
         }
 
         async fn run(&self, requests: &[(u32, u32)]) -> Result<Vec<Option<u32>>> {
@@ -238,18 +253,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_key_is_never_twice_in_a_statement() {
+    async fn of_one_key_only_those_that_may_share_a_statement_do() {
         let (lane, permits, batches) = lane();
         let first = ask(&lane, 1, 2);
         until_queued().await;
-        let twins = [ask(&lane, 7, 2), ask(&lane, 7, 4)];
+        let siblings = [(7, 2), (8, 6), (7, 4), (7, 2)].map(|(key, number)| ask(&lane, key, number));
         until_queued().await;
         permits.add_permits(3);
         first.await.unwrap().unwrap();
-        for twin in twins {
-            twin.await.unwrap().unwrap();
+        for sibling in siblings {
+            sibling.await.unwrap().unwrap();
         }
-        assert_eq!(*batches.lock().unwrap(), [vec![(1, 2)], vec![(7, 2)], vec![(7, 4)]]);
+        assert_eq!(*batches.lock().unwrap(), [vec![(1, 2)], vec![(7, 2), (7, 2), (8, 6)], vec![(7, 4)]]);
     }
 
     #[tokio::test]

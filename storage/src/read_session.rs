@@ -40,10 +40,13 @@ impl Batch for ReadSessionBatch {
     type Request = (InstanceId, SessionId);
     type Answer = Option<ReadUser>;
     type Key = (InstanceId, SessionId);
-    const EXCLUSIVE: bool = false;
 
     fn key(wanted: &Self::Request) -> Self::Key {
         *wanted
+    }
+
+    fn may_share(_: &Self::Request, _: &Self::Request) -> bool {
+        true
     }
 
     async fn run(&self, wanted: &[Self::Request]) -> Result<Vec<Option<Option<ReadUser>>>> {

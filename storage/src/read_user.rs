@@ -75,10 +75,13 @@ impl Batch for ReadUserBatch {
     type Request = Wanted;
     type Answer = Option<ReadUser>;
     type Key = (InstanceId, UserId);
-    const EXCLUSIVE: bool = false;
 
     fn key(wanted: &Wanted) -> Self::Key {
         (wanted.instance, wanted.user)
+    }
+
+    fn may_share(_: &Wanted, _: &Wanted) -> bool {
+        true
     }
 
     async fn run(&self, wanted: &[Wanted]) -> Result<Vec<Option<Option<ReadUser>>>> {

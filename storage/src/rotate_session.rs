@@ -107,10 +107,15 @@ impl Batch for RotateBatch {
     type Request = Member;
     type Answer = Option<ReadUser>;
     type Key = SessionId;
-    const EXCLUSIVE: bool = true;
 
     fn key((_, rotate): &Member) -> SessionId {
         rotate.session
+    }
+
+    /// Those who give the newest token again leave the counter as it is: one write serves them all.
+    fn may_share(first: &Member, other: &Member) -> bool {
+        let change = |(instance, rotate): &Member| (*instance, rotate.expected_counter, rotate.next_counter);
+        change(first) == change(other) && first.1.expected_counter == first.1.next_counter
     }
 
     async fn run(&self, members: &[Member]) -> Result<Vec<Option<Option<ReadUser>>>> {
@@ -138,16 +143,19 @@ impl Batch for RotateBatch {
 
 impl RotateBatch {
     async fn in_one_statement(&self, sql: Sql, members: &[Member]) -> Result<Vec<Option<ReadUser>>> {
-        let instances: Vec<_> = members.iter().map(|(instance, _)| instance.0).collect();
-        let sessions: Vec<_> = members.iter().map(|(_, rotate)| rotate.session.0).collect();
-        let expected: Vec<_> = members.iter().map(|(_, rotate)| rotate.expected_counter).collect();
-        let next: Vec<_> = members.iter().map(|(_, rotate)| rotate.next_counter).collect();
-        let user_agents: Vec<_> = members.iter().map(|(_, rotate)| rotate.user_agent.as_deref()).collect();
-        let ips: Vec<_> = members.iter().map(|(_, rotate)| Address::text(rotate.ip.as_deref())).collect();
-        let nows: Vec<_> = members.iter().map(|(_, rotate)| At(rotate.now)).collect();
+        // Members that share a write stand together; what the last of them says of the client stays.
+        let groups: Vec<&[Member]> = members.chunk_by(|one, next| one.1.session == next.1.session).collect();
+        let last: Vec<&Member> = groups.iter().filter_map(|group| group.last()).collect();
+        let instances: Vec<_> = last.iter().map(|(instance, _)| instance.0).collect();
+        let sessions: Vec<_> = last.iter().map(|(_, rotate)| rotate.session.0).collect();
+        let expected: Vec<_> = last.iter().map(|(_, rotate)| rotate.expected_counter).collect();
+        let next: Vec<_> = last.iter().map(|(_, rotate)| rotate.next_counter).collect();
+        let user_agents: Vec<_> = last.iter().map(|(_, rotate)| rotate.user_agent.as_deref()).collect();
+        let ips: Vec<_> = last.iter().map(|(_, rotate)| Address::text(rotate.ip.as_deref())).collect();
+        let nows: Vec<_> = last.iter().map(|(_, rotate)| At(rotate.now)).collect();
         let mut audit_ord: Vec<i64> = Vec::new();
-        for (ord, (_, rotate)) in (1..).zip(members) {
-            audit_ord.extend(rotate.audit.iter().map(|_| ord));
+        for (ord, group) in (1..).zip(&groups) {
+            audit_ord.extend(group.iter().flat_map(|(_, rotate)| &rotate.audit).map(|_| ord));
         }
         let audit = AuditColumns::of(members.iter().flat_map(|(_, rotate)| &rotate.audit));
         // The guard makes a second try safe: where the first one did happen, the counter no longer matches.
@@ -166,7 +174,9 @@ impl RotateBatch {
                 .bind(&audit.ip_addresses)
                 .fetch_all(pool)
         )?;
-        Ok(in_order(rows, members.len()))
+        let answers = in_order(rows, groups.len());
+        let each = groups.iter().zip(answers).flat_map(|(group, answer)| std::iter::repeat_n(answer, group.len()));
+        Ok(each.collect())
     }
 
     /// Which members were not rotated because another transaction held their row.

@@ -22,7 +22,7 @@ async fn kill_session_supervisor(gateway: &Gateway, name: &str, number: u128) {
 /// turn away an operation that panics when it is dropped.
 async fn kill_tenant(gateway: &Gateway, name: &str) {
     let crashes = gateway.handle.stats().actor_crashes;
-    let outcome = gateway.ask(name, Poison::new(Lane::Task)).now_or_never();
+    let outcome = gateway.ask(name, Poison::new(session(u128::MAX))).now_or_never();
     assert!(outcome.is_none(), "the tenant cannot have run yet: {outcome:?}");
     settle().await;
     assert_eq!(gateway.handle.stats().actor_crashes, crashes + 1, "the tenant did not crash");
@@ -128,7 +128,7 @@ async fn who_meets_a_tenant_that_has_just_died_gets_its_answer_from_the_next_one
     let gateway = Gateway::paused(Limits::default()).await;
     gateway.source.create("one");
     gateway.settings("one").await.unwrap();
-    assert!(gateway.ask("one", Poison::new(Lane::Task)).now_or_never().is_none());
+    assert!(gateway.ask("one", Poison::new(session(u128::MAX))).now_or_never().is_none());
     // On one thread: the tenant dies first, then these ask, then the registry hears of it.
     let asked: Vec<_> = (0..10).map(|number| gateway.spawn("one", ready(session(1), number))).collect();
     for (number, answer) in asked.into_iter().enumerate() {

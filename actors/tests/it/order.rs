@@ -5,17 +5,27 @@ use std::time::Duration;
 
 use actors::{AskError, Lane, Limits};
 
-use crate::support::{Gateway, Latch, on, ready, session, settle};
+use crate::support::{Beside, Gateway, Latch, on, ready, session, settle};
+
+type Log = Arc<Mutex<Vec<String>>>;
 
 /// Notes when it begins and ends, with a pause in between in which others could run.
-fn noting(lane: Lane, number: usize, log: &Arc<Mutex<Vec<String>>>) -> impl actors::Operation<Answer = ()> + use<> {
+fn noting(lane: Lane, number: usize, log: &Log) -> impl actors::Operation<Answer = ()> + use<> {
     let log = Arc::clone(log);
-    on(lane, move |_| async move {
-        log.lock().unwrap().push(format!("{number} begins"));
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        log.lock().unwrap().push(format!("{number} ends"));
-        Ok(())
-    })
+    on(lane, move |_| noted(number, log))
+}
+
+/// The same, beside its like.
+fn noting_beside(lane: Lane, number: usize, log: &Log) -> impl actors::Operation<Answer = ()> + use<> {
+    let log = Arc::clone(log);
+    Beside(on(lane, move |_| noted(number, log)))
+}
+
+async fn noted(number: usize, log: Log) -> flows::Result<()> {
+    log.lock().unwrap().push(format!("{number} begins"));
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    log.lock().unwrap().push(format!("{number} ends"));
+    Ok(())
 }
 
 async fn run_five(lane: Lane) -> Vec<String> {
@@ -31,7 +41,7 @@ async fn run_five(lane: Lane) -> Vec<String> {
 }
 
 fn one_after_the_other() -> Vec<String> {
-    (0..5).flat_map(|number| [format!("{number} begins"), format!("{number} ends")]).collect()
+    in_turn(0..5)
 }
 
 #[tokio::test]
@@ -49,6 +59,39 @@ async fn tasks_run_side_by_side() {
     let noted = run_five(Lane::Task).await;
     let begun = noted.iter().take_while(|line| line.ends_with("begins")).count();
     assert_eq!(begun, 5, "{noted:?}");
+}
+
+/// The lines of one piece of work after the other.
+fn in_turn(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
+    numbers.into_iter().flat_map(|number| [format!("{number} begins"), format!("{number} ends")]).collect()
+}
+
+#[tokio::test]
+async fn what_may_run_beside_its_like_does_behind_the_first_and_passes_nothing_else() {
+    let gateway = Gateway::paused(Limits::default()).await;
+    gateway.source.create("one");
+    let (latch, log) = (Latch::new(), Log::default());
+    let held = gateway.spawn("one", latch.hold(session(1)));
+    latch.entered().await;
+    let mut asked = Vec::new();
+    for number in 0..8 {
+        asked.push(match number {
+            4 => gateway.spawn("one", noting(session(1), number, &log)),
+            _ => gateway.spawn("one", noting_beside(session(1), number, &log)),
+        });
+        settle().await;
+    }
+    latch.open();
+    held.await.unwrap().unwrap();
+    for answer in asked {
+        answer.await.unwrap().unwrap();
+    }
+    let together = |numbers: &[usize]| {
+        let all = |what: &'static str| numbers.iter().map(move |number| format!("{number} {what}"));
+        all("begins").chain(all("ends")).collect::<Vec<_>>()
+    };
+    let expected = [in_turn([0]), together(&[1, 2, 3]), in_turn([4, 5]), together(&[6, 7])].concat();
+    assert_eq!(*log.lock().unwrap(), expected);
 }
 
 #[tokio::test]

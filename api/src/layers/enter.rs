@@ -1,11 +1,11 @@
 //! The layer in front of a project's routes: it finds the project, answers preflights, checks what the project asks of API
 //! keys, and adds the headers its browsers need.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, OriginalUri, Request, State};
-use axum::middleware::Next;
+use axum::extract::{ConnectInfo, OriginalUri, Request};
 use axum::response::{IntoResponse, Response};
 use domain::ids::ProjectRef;
 use domain::project::Profile;
@@ -35,18 +35,22 @@ pub(crate) struct Entered {
     pub(crate) facts: Arc<Facts>,
 }
 
-/// See the module.
-pub(crate) async fn enter(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
+/// See the module: before `answer` and after it.
+pub(crate) async fn enter<A: Future<Output = Response>>(
+    state: &ApiState,
+    mut request: Request,
+    answer: impl FnOnce(Request) -> A,
+) -> Response {
     let uri = request.extensions().get::<OriginalUri>().map_or_else(|| request.uri().clone(), |uri| uri.0.clone());
     let deadline = request.extensions().get::<Observed>().map_or_else(Instant::now, Observed::deadline);
     if cors::is_preflight(request.method(), request.headers()) {
-        return preflight(&state, &uri, request.headers(), deadline).await;
+        return preflight(state, &uri, request.headers(), deadline).await;
     }
     let method = request.method().clone();
     let origin = request.headers().get(ORIGIN).cloned();
     let hsts =
-        over_https(&state, &request).then(|| if project::in_path(uri.path()).is_some() { "" } else { SUBDOMAINS });
-    let entered = find(&state, &uri, request.headers(), deadline).await;
+        over_https(state, &request).then(|| if project::in_path(uri.path()).is_some() { "" } else { SUBDOMAINS });
+    let entered = find(state, &uri, request.headers(), deadline).await;
     let facts = entered.as_ref().ok().map(|(entered, _)| Arc::clone(&entered.facts));
     let mut response = match entered {
         Err(failure) => failure.into_response(),
@@ -58,7 +62,7 @@ pub(crate) async fn enter(State(state): State<ApiState>, mut request: Request, n
                 Err(failure) => failure.into_response(),
                 Ok(()) => {
                     request.extensions_mut().insert(entered);
-                    next.run(request).await
+                    answer(request).await
                 }
             }
         }

@@ -4,4 +4,4 @@ mod enter;
 mod observe;
 
 pub(crate) use enter::{Entered, enter};
-pub(crate) use observe::{Observed, observe};
+pub(crate) use observe::{Observed, observe, observed};

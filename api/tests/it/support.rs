@@ -169,8 +169,8 @@ impl MetricSource for TwoReadings {
     fn read(&self) -> Vec<Reading> {
         let of_acme = vec![(api::metrics::PROJECT, "acme".to_owned())];
         vec![
-            Reading { name: "asks_total", help: "Questions.", counter: true, labels: Vec::new(), value: 7 },
-            Reading { name: "project_asks_total", help: "A project's.", counter: true, labels: of_acme, value: 3 },
+            Reading { name: "asks_total", help: "Questions.", counter: true, labels: Vec::new(), value: 7.0 },
+            Reading { name: "project_asks_total", help: "A project's.", counter: true, labels: of_acme, value: 3.0 },
         ]
     }
 }

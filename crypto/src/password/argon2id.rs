@@ -1,6 +1,6 @@
 //! Argon2 hashes as PHC strings (RFC 9106).
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
@@ -19,14 +19,51 @@ pub(super) const DUMMY: &str =
 
 const UNREADABLE: HashError = HashError("is no argon2 hash this server reads");
 
-pub(super) fn hash(password: &str, salt: &[u8]) -> Result<String, HashError> {
+/// What is as large as this, glibc takes from the system and gives back to it (mallopt(3), `M_MMAP_THRESHOLD`: at most 32 MiB);
+/// smaller memory stays with the thread that had it. Blocks that are not touched cost nothing.
+const RETURNED_BLOCKS: usize = 33 * 1_024;
+
+/// Memory in which hashes are computed, one at a time. Who keeps it from one hash to the next spares the system getting,
+/// clearing and taking back 19 MiB for each.
+#[derive(Default)]
+pub struct Scratch(Vec<Block>);
+
+impl Scratch {
+    /// Computes in `count` blocks. What it takes beyond the memory of new hashes, as some imported ones do, is given back.
+    fn lend<T>(&mut self, count: usize, compute: impl FnOnce(&mut [Block]) -> T) -> T {
+        if self.0.len() < count {
+            self.0 = Vec::with_capacity(count.max(RETURNED_BLOCKS));
+            self.0.resize(count, Block::default());
+        }
+        let done = compute(self.0.get_mut(..count).unwrap_or_default());
+        if self.0.len() > MEMORY_KIB as usize {
+            self.0 = Vec::new();
+        }
+        done
+    }
+}
+
+pub(super) fn hash(password: &str, salt: &[u8], scratch: &mut Scratch) -> Result<String, HashError> {
     let params = params(MEMORY_KIB, PASSES, LANES, OUTPUT_LENGTH)?;
     let mut output = Zeroizing::new([0; OUTPUT_LENGTH]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(password.as_bytes(), salt, output.as_mut_slice())
-        .map_err(|_| HashError("could not be computed"))?;
+    compute(Algorithm::Argon2id, params, password, salt, output.as_mut_slice(), scratch)?;
     let (salt, output) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(output.as_slice()));
     Ok(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${output}"))
+}
+
+fn compute(
+    algorithm: Algorithm,
+    params: Params,
+    password: &str,
+    salt: &[u8],
+    output: &mut [u8],
+    scratch: &mut Scratch,
+) -> Result<(), HashError> {
+    let count = params.block_count();
+    let argon2 = Argon2::new(algorithm, Version::V0x13, params);
+    scratch
+        .lend(count, |blocks| argon2.hash_password_into_with_memory(password.as_bytes(), salt, output, blocks))
+        .map_err(|_| HashError("could not be computed"))
 }
 
 fn params(memory: u32, passes: u32, lanes: u32, output: usize) -> Result<Params, HashError> {
@@ -66,11 +103,9 @@ impl Parsed {
         Some(Self { algorithm, params, salt, output })
     }
 
-    pub(super) fn matches(&self, password: &str) -> Result<bool, HashError> {
+    pub(super) fn matches(&self, password: &str, scratch: &mut Scratch) -> Result<bool, HashError> {
         let mut output = Zeroizing::new(vec![0; self.output.len()]);
-        Argon2::new(self.algorithm, Version::V0x13, self.params.clone())
-            .hash_password_into(password.as_bytes(), &self.salt, &mut output)
-            .map_err(|_| HashError("could not be computed"))?;
+        compute(self.algorithm, self.params.clone(), password, &self.salt, &mut output, scratch)?;
         Ok(constant_time_eq(&output, &self.output))
     }
 

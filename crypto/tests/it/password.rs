@@ -1,6 +1,7 @@
 //! Password hashes of this server and of others.
 
-use crypto::password::{check_import, dummy_hash, hash, needs_upgrade, verify};
+use crypto::password;
+use crypto::password::{HashError, Scratch, check_import, dummy_hash, needs_upgrade};
 use proptest::prelude::*;
 
 use crate::support::Repeatable;
@@ -24,6 +25,14 @@ fn new_hash(password: &str) -> String {
     hash(password, &Repeatable::seeded(1)).unwrap()
 }
 
+fn hash(password: &str, entropy: &Repeatable) -> Result<String, HashError> {
+    password::hash(password, entropy, &mut Scratch::default())
+}
+
+fn verify(password: &str, stored: &str) -> Result<bool, HashError> {
+    password::verify(password, stored, &mut Scratch::default())
+}
+
 #[test]
 fn a_new_hash_verifies_its_password_alone() {
     let stored = new_hash("correct horse battery staple");
@@ -31,6 +40,53 @@ fn a_new_hash_verifies_its_password_alone() {
     assert_eq!(verify("correct horse battery staple", &stored), Ok(true));
     assert_eq!(verify("correct horse battery staplf", &stored), Ok(false));
     assert_eq!(verify("", &stored), Ok(false));
+}
+
+#[test]
+fn memory_that_was_used_before_changes_no_hash() {
+    let mut scratch = Scratch::default();
+    let larger = "$argon2id$v=19$m=32768,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    for _ in 0..2 {
+        let used = password::hash("password", &Repeatable::seeded(1), &mut scratch).unwrap();
+        assert_eq!(used, new_hash("password"));
+        assert_eq!(password::verify("password", larger, &mut scratch), Ok(false));
+        assert_eq!(password::verify("password", &used, &mut scratch), Ok(true));
+    }
+}
+
+/// Of this process, in kB (proc(5)).
+#[cfg(target_os = "linux")]
+fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches("kB").trim().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn threads_that_have_hashed_give_the_memory_back() {
+    const THREADS: u64 = 16;
+    let all = std::sync::Barrier::new(THREADS as usize + 1);
+    let before = memory();
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let mut scratch = Scratch::default();
+                for _ in 0..2 {
+                    password::hash("password", &Repeatable::seeded(1), &mut scratch).unwrap();
+                    scratch = Scratch::default();
+                }
+                drop(scratch);
+                all.wait();
+                all.wait();
+            });
+        }
+        all.wait();
+        let held = memory().saturating_sub(before);
+        all.wait();
+        // Tests beside this one may be hashing.
+        assert!(held < THREADS * 19_456 / 2, "{held} kB");
+    });
 }
 
 #[test]

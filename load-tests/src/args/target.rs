@@ -27,9 +27,9 @@ pub(crate) struct TargetArguments {
     /// Data directory of a gateway on this machine.
     #[arg(long, env = "TENANTRY_DATA_DIR", default_value = "./tenantry-data", value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
-    /// Projects to make, where none are given.
-    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) projects: u32,
+    /// Projects to make, where none are given [default: 1].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) projects: Option<u32>,
     /// Confirms that a host outside this machine and its private network is yours to load.
     #[arg(long)]
     pub(crate) i_own_this_host: bool,

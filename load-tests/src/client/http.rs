@@ -1,5 +1,6 @@
 //! Sending a request, and what may go wrong with it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -7,12 +8,17 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::guard::Guard;
+
 /// The connections of a run.
 pub(crate) type Http = reqwest::Client;
 
-/// Connections for `clients` that act at once and give a request up after `timeout`.
-pub(crate) fn connections(clients: u32, timeout: Duration) -> anyhow::Result<Http> {
-    Http::builder()
+/// Connections for `clients` that act at once and give a request up after `timeout`; they lead where `guard` lets them.
+pub(crate) fn guarded(clients: u32, timeout: Duration, guard: &Guard) -> anyhow::Result<Http> {
+    let builder = Http::builder().dns_resolver(Arc::new(guard.clone()));
+    // A proxy would look up names by itself.
+    let builder = if guard.is_open() { builder } else { builder.no_proxy() };
+    builder
         .user_agent(concat!("tenantry-load/", env!("CARGO_PKG_VERSION")))
         .timeout(timeout)
         .pool_max_idle_per_host(clients as usize)
@@ -64,7 +70,7 @@ async fn read(response: Response) -> Result<Vec<u8>, Failure> {
     response.bytes().await.map(Vec::from).map_err(|error| transport(&error))
 }
 
-fn transport(error: &reqwest::Error) -> Failure {
+pub(super) fn transport(error: &reqwest::Error) -> Failure {
     let kind = if error.is_timeout() {
         "timeout"
     } else if error.is_connect() {
@@ -75,7 +81,7 @@ fn transport(error: &reqwest::Error) -> Failure {
     Failure(kind.to_owned())
 }
 
-fn refusal(status: StatusCode, body: &[u8]) -> Failure {
+pub(super) fn refusal(status: StatusCode, body: &[u8]) -> Failure {
     #[derive(Deserialize)]
     struct Body {
         error_code: Option<String>,

@@ -42,6 +42,11 @@ impl Project {
         &self.facts.auth
     }
 
+    /// The same project for a client that has this key.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self::new(self.http.clone(), &self.facts.auth, key, key, None)
+    }
+
     /// A request of the project's operator.
     pub(crate) fn admin(&self, method: Method, path: &str) -> RequestBuilder {
         let key = &self.facts.service_key;

@@ -3,20 +3,21 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use futures::stream::{self, StreamExt as _};
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
-use crate::client::Failure;
+use super::requests;
+use crate::client::{Failure, Http, guarded, send};
+use crate::guard::Guard;
 use crate::progress::Progress;
 use crate::stop::Stop;
+use crate::target;
 
 /// The gateway.
 pub(super) struct Gateway {
-    http: reqwest::Client,
-    url: String,
-    token: String,
+    http: Http,
+    managed: target::Gateway,
     at_once: usize,
 }
 
@@ -29,16 +30,10 @@ pub(super) fn reference(number: u32) -> String {
 }
 
 impl Gateway {
-    pub(super) fn new(url: &str, token: &str, timeout: Duration, at_once: u32) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("tenantry-load/", env!("CARGO_PKG_VERSION")))
-            .timeout(timeout)
-            .tcp_nodelay(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .context("the http client cannot be set up")?;
-        let url = url.trim_end_matches('/').to_owned();
-        Ok(Self { http, url, token: token.to_owned(), at_once: at_once as usize })
+    pub(super) fn new(url: &str, token: &str, timeout: Duration, at_once: u32, guard: &Guard) -> anyhow::Result<Self> {
+        let http = guarded(at_once, timeout, guard)?;
+        let managed = target::Gateway::new(&http, url, token);
+        Ok(Self { http, managed, at_once: at_once as usize })
     }
 
     /// Makes the projects of these numbers, several at a time.
@@ -62,7 +57,7 @@ impl Gateway {
     /// Makes one project; how long it took.
     pub(super) async fn create_one(&self, number: u32) -> Result<Duration, Failure> {
         let body = json!({ "ref": reference(number), "name": format!("Fleet {number}") });
-        self.timed(self.managed(Method::POST, "/v1/projects").json(&body)).await
+        timed(self.managed.managed(Method::POST, "/v1/projects").json(&body)).await
     }
 
     /// Removes the projects of these numbers for good.
@@ -71,10 +66,7 @@ impl Gateway {
         let mut outcome = Ok(());
         let mut removals = std::pin::pin!(
             stream::iter(numbers)
-                .map(|number| {
-                    let path = format!("/v1/projects/{}?grace=0", reference(number));
-                    self.timed(self.managed(Method::DELETE, &path))
-                })
+                .map(async |number| self.managed.remove(&reference(number)).await)
                 .buffer_unordered(self.at_once)
         );
         while let Some(removed) = removals.next().await {
@@ -82,7 +74,7 @@ impl Gateway {
             match removed {
                 // An interrupted run may not have made it.
                 Err(Failure(reason)) if reason.starts_with("404") => {}
-                other => outcome = outcome.and(other.map(|_| ())),
+                other => outcome = outcome.and(other),
             }
         }
         bar.finish_and_clear();
@@ -91,25 +83,22 @@ impl Gateway {
 
     /// Asks a project for its settings, as every client does first.
     pub(super) async fn settings(&self, number: u32) -> Result<Duration, Failure> {
-        self.timed(self.http.get(format!("{}/p/{}/auth/v1/settings", self.url, reference(number)))).await
+        timed(self.http.get(format!("{}/p/{}/auth/v1/settings", self.managed.url(), reference(number)))).await
     }
 
-    /// Changes a project's configuration; it is in force when the answer comes.
+    /// See [`requests::configure`].
     pub(super) async fn configure(&self, number: u32, jwt_exp: u32) -> Result<Duration, Failure> {
-        let path = format!("/v1/projects/{}/config/auth", reference(number));
-        self.timed(self.managed(Method::PATCH, &path).json(&json!({ "jwt_exp": jwt_exp }))).await
+        timed(requests::configure(&self.managed, &reference(number), jwt_exp)).await
     }
 
-    /// Lists a page of projects from that one on.
+    /// See [`requests::list_after`].
     pub(super) async fn list_after(&self, number: u32) -> Result<Duration, Failure> {
-        let path = format!("/v1/projects?limit=100&after={}", reference(number));
-        self.timed(self.managed(Method::GET, &path)).await
+        timed(requests::list_after(&self.managed, &reference(number))).await
     }
 
-    /// Looks for a project by the beginning of its ref.
+    /// See [`requests::search`].
     pub(super) async fn search(&self, number: u32) -> Result<Duration, Failure> {
-        let start: String = reference(number).chars().take(5).collect();
-        self.timed(self.managed(Method::GET, &format!("/v1/projects?limit=100&search={start}"))).await
+        timed(requests::search(&self.managed, &reference(number))).await
     }
 
     /// Asks so many projects once, several at a time.
@@ -125,24 +114,13 @@ impl Gateway {
         bar.finish_and_clear();
         outcome
     }
-
-    fn managed(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token)
-    }
-
-    /// Sends a request and reads the whole answer, which must be a success.
-    async fn timed(&self, request: RequestBuilder) -> Result<Duration, Failure> {
-        let began = Instant::now();
-        let response = request.send().await.map_err(|error| Failure(error.to_string()))?;
-        let status = response.status();
-        let body = response.text().await.map_err(|error| Failure(error.to_string()))?;
-        if status.is_success() { Ok(began.elapsed()) } else { Err(refusal(status, &body)) }
-    }
 }
 
-fn refusal(status: StatusCode, body: &str) -> Failure {
-    let start: String = body.chars().take(200).collect();
-    Failure(format!("{} {start}", status.as_u16()))
+/// Sends a request and reads the whole answer, which must be a success; how long it took.
+async fn timed(request: RequestBuilder) -> Result<Duration, Failure> {
+    let began = Instant::now();
+    send(request).await?;
+    Ok(began.elapsed())
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 
 use crate::fleet::gateway::Gateway;
 use crate::fleet::report::{Latency, Memory, Row};
-use crate::process::Process;
 use crate::progress::Progress;
+use crate::watch::Process;
 
 /// Requests that nobody measures: connections are opened and caches of the machine filled.
 const FIRST: u32 = 5;

@@ -4,6 +4,7 @@
 mod gateway;
 mod measure;
 mod report;
+pub(crate) mod requests;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,9 +12,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 
-use crate::process::Process;
+use crate::guard::Guard;
 use crate::progress::Progress;
 use crate::stop::Stop;
+use crate::watch::Process;
 
 use gateway::Gateway;
 pub(crate) use report::Report;
@@ -51,6 +53,9 @@ pub(crate) struct Fleet {
     /// A process of the server on this machine: its memory is reported, children included. Can be given several times.
     #[arg(long)]
     pid: Vec<u32>,
+    /// Confirms that a host outside this machine and its private network is yours to load.
+    #[arg(long)]
+    i_own_this_host: bool,
     /// Leaves the projects there; else they are removed at the end.
     #[arg(long)]
     keep: bool,
@@ -69,7 +74,9 @@ impl Fleet {
 /// Makes projects, measures, and removes what it made.
 pub(crate) async fn execute(fleet: &Fleet) -> anyhow::Result<Report> {
     let processes = fleet.pid.iter().map(|pid| Process::open(*pid)).collect::<Result<Vec<_>, _>>()?;
-    let gateway = Gateway::new(&fleet.url, &fleet.token, Duration::from_secs(fleet.timeout), fleet.at_once)?;
+    let guard = Guard::new(fleet.i_own_this_host);
+    guard.admit(&fleet.url).await?;
+    let gateway = Gateway::new(&fleet.url, &fleet.token, Duration::from_secs(fleet.timeout), fleet.at_once, &guard)?;
     let progress = Progress::new(fleet.json);
     let stop = Stop::on_ctrl_c();
     let mut made = fleet.existing;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
-use crate::process::Sample;
+use crate::watch::Sample;
 
 /// A run; its JSON is what `--json` prints.
 #[derive(Debug, Serialize)]

@@ -18,7 +18,13 @@ pub(crate) fn scenarios(all: &[&dyn Scenario]) -> String {
 
 /// The report of a scenario.
 pub(crate) fn report(report: &Report) -> String {
-    report.runs.iter().map(|run| of_run(report, run)).collect::<Vec<_>>().join("\n")
+    let mut text = report.runs.iter().map(|run| of_run(report, run)).collect::<Vec<_>>().join("\n");
+    for verdict in &report.thresholds {
+        let word = if verdict.held() { "held" } else { "did not hold" };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{} {word}: {}", verdict.threshold, verdict.explained());
+    }
+    text
 }
 
 fn of_run(report: &Report, run: &Run) -> String {
@@ -32,14 +38,17 @@ fn of_run(report: &Report, run: &Run) -> String {
     if run.missed > 0 {
         let _ = writeln!(text, "{} journeys could not begin: all clients were busy", run.missed);
     }
-    if !run.processes.is_empty() {
-        let _ = writeln!(text, "\n{}", processes(&run.processes));
+    for note in &run.notes {
+        let _ = writeln!(text, "{note}");
+    }
+    if !run.server().is_empty() {
+        let _ = writeln!(text, "\n{}", processes(run.server()));
     }
     text
 }
 
 fn heading(report: &Report, run: &Run) -> String {
-    let pace = report.rate.map_or_else(|| "closed loop".to_owned(), |rate| format!("open loop, {rate} journeys/s"));
+    let pace = report.pace();
     format!(
         "{} at {}\n{pace}, {} clients, {} users, {:.1} s: {} requests, {} errors, {:.1} successes/s",
         report.scenario,
@@ -73,7 +82,7 @@ fn processes(usages: &[Usage]) -> Table {
     for usage in usages {
         table.add_row([
             usage.name.clone(),
-            usage.pid.to_string(),
+            usage.pid.map_or_else(String::new, |pid| pid.to_string()),
             format!("{:.0}", usage.cpu_ms),
             format!("{:.3}", usage.cpu_ms_per_request),
             format!("{:.0}", usage.cpu_percent),
@@ -85,7 +94,7 @@ fn processes(usages: &[Usage]) -> Table {
 }
 
 /// A table without frames; all columns but the first hold numbers.
-fn table(header: &[&str]) -> Table {
+pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
     let numbers = header.len() > 2;
@@ -99,6 +108,7 @@ fn table(header: &[&str]) -> Table {
 mod tests {
     use super::*;
     use crate::report::tests::sample;
+    use crate::thresholds::{judge, parse};
 
     #[test]
     fn a_report_names_what_an_operator_looks_for() {
@@ -115,6 +125,14 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part:?} is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn thresholds_are_named_with_what_was_measured() {
+        let mut sample = sample();
+        sample.thresholds = judge(&[parse("p99<1ms,errors<1%").unwrap()], &sample.runs);
+        let text = report(&sample);
+        assert!(text.contains("p99<1ms did not hold: p99 was 30.25 ms\nerrors<1% held: errors was 0.91 %"), "{text}");
     }
 
     #[test]

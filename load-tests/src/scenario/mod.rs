@@ -5,20 +5,66 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, LocalBoxFuture};
 
-use crate::arrivals::Arrivals;
+use crate::arrivals::{Arrivals, Curve};
 use crate::client::Failure;
+use crate::report::Run;
 use crate::stage::Stage;
 use crate::steps::Steps;
+use crate::thresholds::Thresholds;
 
+mod admin_listing;
+mod attack_mix;
+mod cold_fleet;
+mod config_and_key_rotation;
+mod crowd;
+mod fleet;
+mod gateway_restart;
+mod letters;
+mod magic_link;
+mod mfa_login;
+mod noisy_neighbour;
+mod oauth_login;
+mod otp_mail;
+mod refresh_storm;
+mod session_list_revoke;
 mod sign_in_and_refresh;
+mod sign_up_wave;
+mod soak;
+mod turns;
 mod user_read;
 
 /// The bundled scenarios, in the order in which they are listed.
-pub(crate) static ALL: &[&dyn Scenario] = &[&sign_in_and_refresh::SignInAndRefresh, &user_read::UserRead];
+pub(crate) static ALL: &[&dyn Scenario] = &[
+    &sign_up_wave::SignUpWave,
+    &sign_in_and_refresh::SignInAndRefresh,
+    &user_read::UserRead,
+    &refresh_storm::RefreshStorm,
+    &otp_mail::OtpMail,
+    &magic_link::MagicLink,
+    &mfa_login::MfaLogin,
+    &oauth_login::OauthLogin,
+    &session_list_revoke::SessionListRevoke,
+    &admin_listing::AdminListing,
+    &noisy_neighbour::NoisyNeighbour,
+    &cold_fleet::ColdFleet,
+    &fleet::Fleet,
+    &config_and_key_rotation::ConfigAndKeyRotation,
+    &gateway_restart::GatewayRestart,
+    &soak::Soak,
+    &attack_mix::AttackMix,
+];
 
 /// The scenario of that name.
 pub(crate) fn find(name: &str) -> Option<&'static dyn Scenario> {
     ALL.iter().copied().find(|scenario| scenario.about().name == name)
+}
+
+/// The scenario of that name, or the one that a file ending in `.toml` describes.
+pub(crate) fn chosen(name: &str) -> Result<&'static dyn Scenario, String> {
+    if name.ends_with(".toml") {
+        return crate::custom::open(name.as_ref());
+    }
+    find(name).ok_or_else(|| "no such scenario: `tenantry-load list` shows them".to_owned())
 }
 
 /// A way of loading a server.
@@ -33,6 +79,31 @@ pub(crate) trait Scenario: Send + Sync {
 
     /// Makes what the load needs, on the projects of the stage, and says who acts.
     fn prepare<'a>(&'a self, stage: &'a mut Stage) -> LocalBoxFuture<'a, anyhow::Result<Cast>>;
+
+    /// How hard and for how long it is meant to be run; the command line has the last word.
+    fn plan(&self) -> Plan {
+        Plan::default()
+    }
+
+    /// What it says of a finished run beside the table, a line each.
+    fn conclude(&self, _run: &Run) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What holds where the command line says nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) clients: Option<u32>,
+    pub(crate) users: Option<u32>,
+    pub(crate) projects: Option<u32>,
+    pub(crate) rate: Option<f64>,
+    pub(crate) curve: Option<Curve>,
+    /// Seconds.
+    pub(crate) duration: Option<f64>,
+    /// Seconds.
+    pub(crate) warm_up: Option<f64>,
+    pub(crate) fail_on: Vec<Thresholds>,
 }
 
 /// What a scenario is, as data: `list --long`, the report and the documentation say it.
@@ -102,7 +173,6 @@ pub(crate) struct Cast {
 
 /// Clients of one kind.
 pub(crate) struct Group {
-    pub(crate) name: &'static str,
     pub(crate) pace: Pace,
     /// The share of the measured time (0 to 1) after which it begins; 0 is the beginning of the warm-up.
     pub(crate) begins: f64,
@@ -121,20 +191,14 @@ pub(crate) enum Pace {
 impl Cast {
     /// One group at the pace of the command line.
     pub(crate) fn new<A: Act>(stage: &Stage, acts: impl IntoIterator<Item = A>) -> Self {
-        Self::default().with(stage.pace(), 0.0, "clients", acts)
+        Self::default().with(stage.pace(), 0.0, acts)
     }
 
     /// Adds a group.
     #[must_use]
-    pub(crate) fn with<A: Act>(
-        mut self,
-        pace: Pace,
-        begins: f64,
-        name: &'static str,
-        acts: impl IntoIterator<Item = A>,
-    ) -> Self {
+    pub(crate) fn with<A: Act>(mut self, pace: Pace, begins: f64, acts: impl IntoIterator<Item = A>) -> Self {
         let acts = acts.into_iter().map(|act| Box::new(act) as Box<dyn Act>).collect();
-        self.groups.push(Group { name, pace, begins, acts });
+        self.groups.push(Group { pace, begins, acts });
         self
     }
 }
@@ -165,7 +229,8 @@ mod tests {
     #[test]
     fn options_have_defaults_and_are_checked() {
         let about = find("sign-in-and-refresh").unwrap().about();
-        let settings = |words: &[&str]| about.settings(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        let settings =
+            |words: &[&str]| about.settings(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
         assert_eq!(settings(&[]).unwrap().get("sign-in-share"), 0.05);
         assert_eq!(settings(&["sign-in-share=0.5"]).unwrap().get("sign-in-share"), 0.5);
         for bad in ["sign-in-share=1.1", "sign-in-share=x", "sign-in-share", "other=1", "sign-in-share=NaN"] {

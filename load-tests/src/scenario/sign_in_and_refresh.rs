@@ -1,9 +1,11 @@
-//! A working day compressed: sessions refresh their tokens, a share of the requests are password sign-ins.
+//! A working day compressed: sessions refresh their tokens, pages ask who is signed in, and a share of the requests are
+//! password sign-ins, some by people who signed out before.
 
 use futures::future::{BoxFuture, LocalBoxFuture};
 
+use super::turns::Turns;
 use super::{About, Act, Cast, Scenario, Setting};
-use crate::client::{Failure, Session};
+use crate::client::{Failure, Session, sessions};
 use crate::stage::Stage;
 use crate::steps::Steps;
 
@@ -15,26 +17,42 @@ impl Scenario for SignInAndRefresh {
         &About {
             name: "sign-in-and-refresh",
             does: "sessions refresh their tokens; now and then a user signs in with a password",
-            models: "A working day, compressed: who is at work has a session that is refreshed every hour, and a few come back \
-                     with their password.",
+            models: "A working day, compressed: who is at work has a session that is refreshed every hour and a page now and \
+                     then that asks who is there; a few come back with their password, some because they had signed out.",
             tables: &["users", "identities", "sessions", "refresh_tokens", "mfa_amr_claims", "audit_log_entries"],
             needs_gateway: false,
-            settings: &[Setting {
-                name: "sign-in-share",
-                default: 0.05,
-                most: 1.0,
-                does: "share of the requests that are password sign-ins; the others refresh",
-            }],
+            settings: &[
+                Setting {
+                    name: "sign-in-share",
+                    default: 0.05,
+                    most: 1.0,
+                    does: "share of the turns that are password sign-ins",
+                },
+                Setting {
+                    name: "sign-out-share",
+                    default: 0.25,
+                    most: 1.0,
+                    does: "share of the sign-ins by people who sign out first",
+                },
+                Setting {
+                    name: "user-read-share",
+                    default: 0.1,
+                    most: 1.0,
+                    does: "share of the other turns in which the user is read; the rest refresh",
+                },
+            ],
         }
     }
 
     fn prepare<'a>(&'a self, stage: &'a mut Stage) -> LocalBoxFuture<'a, anyhow::Result<Cast>> {
         Box::pin(async move {
-            let share = stage.options().settings.get("sign-in-share");
+            let settings = stage.options().settings.clone();
             let sessions = stage.sessions(stage.options().clients).await?;
-            let people = sessions.into_iter().map(|session| Person {
+            let people = sessions.into_iter().enumerate().map(|(client, session)| Person {
                 session,
-                turns: Turns { share, taken: 0 },
+                sign_ins: Turns::of(settings.get("sign-in-share"), client, 0),
+                sign_outs: Turns::of(settings.get("sign-out-share"), client, 1),
+                user_reads: Turns::of(settings.get("user-read-share"), client, 2),
                 lost: false,
             });
             Ok(Cast::new(stage, people))
@@ -44,52 +62,36 @@ impl Scenario for SignInAndRefresh {
 
 struct Person {
     session: Session,
-    turns: Turns,
+    sign_ins: Turns,
+    sign_outs: Turns,
+    user_reads: Turns,
     /// After a failed refresh the session may be gone, and the client signs in as an app would.
     lost: bool,
+}
+
+impl Person {
+    async fn sign_in(&mut self, steps: &mut Steps) -> Result<(), Failure> {
+        if !self.lost && self.sign_outs.next() {
+            self.lost = true;
+            // Who cannot sign out still signs in.
+            let _ = steps.step("sign-out", sessions::sign_out(&self.session)).await;
+        }
+        steps.step("sign-in", self.session.sign_in_again()).await
+    }
 }
 
 impl Act for Person {
     fn act<'a>(&'a mut self, steps: &'a mut Steps) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
-            let result = if self.turns.next_is_sign_in() || self.lost {
-                steps.step("sign-in", self.session.sign_in_again()).await
+            let result = if self.sign_ins.next() || self.lost {
+                self.sign_in(steps).await
+            } else if self.user_reads.next() {
+                return steps.step("user-read", self.session.read_user()).await;
             } else {
                 steps.step("refresh", self.session.refresh()).await
             };
             self.lost = result.is_err();
             result
         })
-    }
-}
-
-/// Spreads a share evenly over a sequence.
-struct Turns {
-    share: f64,
-    taken: u64,
-}
-
-impl Turns {
-    fn next_is_sign_in(&mut self) -> bool {
-        let before = (self.taken as f64 * self.share).floor();
-        self.taken += 1;
-        (self.taken as f64 * self.share).floor() > before
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_is_spread_evenly() {
-        let sign_ins = |share: f64, turns: usize| -> Vec<bool> {
-            let mut sequence = Turns { share, taken: 0 };
-            (0..turns).map(|_| sequence.next_is_sign_in()).collect()
-        };
-        assert_eq!(sign_ins(0.0, 3), [false; 3]);
-        assert_eq!(sign_ins(1.0, 3), [true; 3]);
-        assert_eq!(sign_ins(0.25, 8), [false, false, false, true, false, false, false, true]);
-        assert_eq!(sign_ins(0.05, 1000).iter().filter(|sign_in| **sign_in).count(), 50);
     }
 }

@@ -9,18 +9,20 @@ use serde_json::{Value, json};
 
 use crate::args::TargetArguments;
 use crate::client::{Failure, Http, Project, send, send_json};
+use crate::guard::Guard;
 
 /// The gateway under test. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Gateway {
     http: Http,
+    guard: Guard,
     url: String,
     token: String,
 }
 
 impl Gateway {
     /// The gateway that the arguments, or the files of its data directory, name.
-    pub(crate) fn find(arguments: &TargetArguments, http: &Http) -> anyhow::Result<Self> {
+    pub(crate) async fn find(arguments: &TargetArguments, http: &Http, guard: &Guard) -> anyhow::Result<Self> {
         let file = |name: &str| {
             let path = arguments.data_dir.join(name);
             let text = fs::read_to_string(&path).with_context(|| {
@@ -34,7 +36,14 @@ impl Gateway {
         };
         let url = arguments.gateway.clone().map_or_else(|| file("admin-url"), Ok)?;
         let token = arguments.token.clone().map_or_else(|| file("operator-token"), Ok)?;
-        Ok(Self { http: http.clone(), url: url.trim_end_matches('/').to_owned(), token })
+        guard.admit(&url).await?;
+        Ok(Self { guard: guard.clone(), ..Self::new(http, &url, &token) })
+    }
+
+    /// The gateway at `url`.
+    pub(crate) fn new(http: &Http, url: &str, token: &str) -> Self {
+        let guard = Guard::default();
+        Self { http: http.clone(), guard, url: url.trim_end_matches('/').to_owned(), token: token.to_owned() }
     }
 
     /// Its address.
@@ -59,6 +68,11 @@ impl Gateway {
         }
         let body = json!({"name": name, "config": configuration});
         let made: Created = send_json(self.managed(Method::POST, "/v1/projects").json(&body)).await?;
+        if self.guard.admit(&made.url).await.is_err() {
+            // Known to nobody else: it goes at once.
+            self.remove(&made.reference).await?;
+            return Err(Failure(format!("the gateway's projects are at {}, which needs --i-own-this-host", made.url)));
+        }
         let (key, anon) = (&made.service_role_key, &made.anon_key);
         Ok(Project::new(self.http.clone(), &made.url, key, anon, Some(&made.reference)))
     }

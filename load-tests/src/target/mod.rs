@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use crate::args::TargetArguments;
 use crate::client::{Http, Project};
+use crate::guard::Guard;
 
 pub(crate) use gateway::Gateway;
 
@@ -23,11 +24,17 @@ impl Target {
     }
 
     /// The given projects, or the gateway on which some are to be made.
-    pub(crate) fn open(arguments: &TargetArguments, http: &Http) -> anyhow::Result<Self> {
+    pub(crate) async fn open(arguments: &TargetArguments, http: &Http, guard: &Guard) -> anyhow::Result<Self> {
         if Self::makes_projects(arguments) {
-            return Ok(Self { projects: Vec::new(), gateway: Some(Gateway::find(arguments, http)?) });
+            return Ok(Self { projects: Vec::new(), gateway: Some(Gateway::find(arguments, http, guard).await?) });
         }
-        let gateway = arguments.gateway.is_some().then(|| Gateway::find(arguments, http)).transpose()?;
+        for url in &arguments.url {
+            guard.admit(url).await?;
+        }
+        let gateway = match arguments.gateway {
+            Some(_) => Some(Gateway::find(arguments, http, guard).await?),
+            None => None,
+        };
         let count = arguments.url.len();
         anyhow::ensure!(arguments.key.len() == count, "{count} --url need as many --key (TENANTRY_LOAD_KEY)");
         let anon_keys = if arguments.anon_key.is_empty() { &arguments.key } else { &arguments.anon_key };

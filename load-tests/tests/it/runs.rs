@@ -13,14 +13,21 @@ async fn tenantry_load(arguments: &[&str]) -> Output {
 
 async fn run(fake: &Fake, scenario: &str, rest: &[&str]) -> Output {
     let mut arguments = vec!["run", scenario, "--url", &fake.url, "--key", SERVICE_KEY, "--anon-key", ANON_KEY];
-    arguments.extend(["--warm-up", "0", "--duration", "0.3"]);
+    arguments.extend(["--warm-up", "0", "--duration", "0.3", "--no-report"]);
     arguments.extend(rest);
     tenantry_load(&arguments).await
 }
 
 fn report(output: &Output) -> Value {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    one_run(output)
+}
+
+/// The only run of a report.
+fn one_run(output: &Output) -> Value {
+    let mut report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["runs"].as_array().unwrap().len(), 1);
+    report["runs"][0].take()
 }
 
 fn operation<'a>(report: &'a Value, name: &str) -> &'a Value {
@@ -31,7 +38,21 @@ fn operation<'a>(report: &'a Value, name: &str) -> &'a Value {
 async fn refreshes_form_chains_and_every_user_is_removed() {
     let fake = Fake::start(State::default()).await;
     let pid = std::process::id().to_string();
-    let rest = ["--clients", "4", "--users", "2", "--sign-in-share", "0.2", "--pid", &pid, "--json"];
+    let rest = [
+        "--clients",
+        "4",
+        "--users",
+        "2",
+        "-o",
+        "sign-in-share=0.2",
+        "-o",
+        "user-read-share=0",
+        "-o",
+        "sign-out-share=0",
+        "--pid",
+        &pid,
+        "--json",
+    ];
     let report = report(&run(&fake, "sign-in-and-refresh", &rest).await);
 
     let state = fake.state();
@@ -69,9 +90,9 @@ async fn people_get_a_table() {
 #[tokio::test]
 async fn a_crossed_threshold_exits_3_and_removes_the_users() {
     let fake = Fake::start(State::default()).await;
-    let output = run(&fake, "user-read", &["--clients", "1", "--max-p99", "0.000001"]).await;
+    let output = run(&fake, "user-read", &["--clients", "1", "--fail-on", "user-read.p99<0.001ms"]).await;
     assert_eq!(output.status.code(), Some(3));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("99th percentile of user-read"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("user-read.p99<0.001ms did not hold"));
     assert_eq!(fake.state().users.len(), 0);
 }
 
@@ -80,7 +101,7 @@ async fn nothing_but_errors_exits_1_and_names_them() {
     let fake = Fake::start(State { busy: true, ..State::default() }).await;
     let output = run(&fake, "user-read", &["--clients", "1", "--json"]).await;
     assert_eq!(output.status.code(), Some(1));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report = one_run(&output);
     assert_eq!(operation(&report, "user-read")["errors_by_status"]["503"], report["requests"]);
     assert_eq!(fake.state().users.len(), 0);
 }
@@ -101,7 +122,7 @@ async fn an_interrupt_ends_the_run_with_a_report_and_without_users() {
     let fake = Fake::start(State::default()).await;
     let child = Command::new(env!("CARGO_BIN_EXE_tenantry-load"))
         .args(["run", "user-read", "--url", &fake.url, "--key", SERVICE_KEY, "--anon-key", ANON_KEY])
-        .args(["--warm-up", "0", "--duration", "1000", "--json"])
+        .args(["--warm-up", "0", "--duration", "1000", "--no-report", "--json"])
         .stdout(std::process::Stdio::piped())
         .kill_on_drop(true)
         .spawn()
@@ -121,7 +142,8 @@ async fn the_scenarios_are_listed() {
     let output = tenantry_load(&["list", "--json"]).await;
     let list: Value = serde_json::from_slice(&output.stdout).unwrap();
     let names: Vec<&str> = list.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["sign-in-and-refresh", "user-read"]);
+    assert!(names.contains(&"sign-in-and-refresh") && names.contains(&"attack-mix"), "{names:?}");
+    assert!(list[0]["tables"].is_array() && list[0]["needs_gateway"].is_boolean(), "{list}");
 }
 
 #[tokio::test]
@@ -129,4 +151,25 @@ async fn a_server_that_is_not_there_exits_1() {
     let output = tenantry_load(&["run", "user-read", "--url", "http://127.0.0.1:9", "--key", "k"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no connection"));
+}
+
+#[tokio::test]
+async fn a_host_of_strangers_is_refused_before_anything_is_sent() {
+    let output = tenantry_load(&["run", "user-read", "--url", "http://192.0.2.1", "--key", "k"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--i-own-this-host"));
+}
+
+#[tokio::test]
+async fn a_file_is_a_scenario_and_a_run_can_be_repeated() {
+    let fake = Fake::start(State::default()).await;
+    let mix = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/mix.toml");
+    let output = run(&fake, mix, &["--repeat", "2", "--json"]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["scenario"], report["runs"].as_array().unwrap().len()), (&Value::from("mix"), 2));
+    let state = fake.state();
+    assert_eq!(state.wrong, Vec::<String>::new());
+    assert_eq!((state.created, state.users.len()), (4, 0), "two users for each run, and all are gone");
+    assert!(state.reads > state.refreshes && state.refreshes > 0);
 }

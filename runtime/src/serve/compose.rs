@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use super::first_run::OperatorToken;
 use super::mailbox::SharedMailbox;
-use super::metrics::ActorMetrics;
+use super::metrics::{ActorMetrics, ProcessMetrics};
 use super::outside::Outside;
 use super::{Addresses, control_placement, first_run, own_databases, placement};
 use crate::cli::Failure;
@@ -125,7 +125,7 @@ impl Gateway {
             domain: settings.domain.clone(),
             trusted_proxies: settings.trusted_proxies.clone(),
             deadline: REQUEST_TIME,
-            metric_sources: vec![Arc::new(ActorMetrics(handle.clone()))],
+            metric_sources: vec![Arc::new(ActorMetrics(handle.clone())), Arc::new(ProcessMetrics)],
         });
         Ok(Self { handle, management, operator_token, api, database, control })
     }

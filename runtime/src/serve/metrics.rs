@@ -5,6 +5,8 @@ use actors::{RuntimeHandle, RuntimeStats};
 use api::metrics::{MetricSource, PROJECT, Reading};
 use domain::ids::ProjectRef;
 
+use super::process;
+
 /// Projects that have metrics of their own: those that ask the most of this gateway.
 const BUSIEST: usize = 50;
 
@@ -15,12 +17,24 @@ impl MetricSource for ActorMetrics {
     fn read(&self) -> Vec<Reading> {
         let mut all = readings(&self.0.stats());
         let databases = &self.0.manage().databases;
-        let gauge =
-            |name, help, value: usize| Reading { name, help, counter: false, labels: Vec::new(), value: value as u64 };
+        let gauge = |name, help, value: usize| reading(name, help, false, value as f64);
         all.push(gauge("own_databases_open", "Databases of projects' own that are open.", databases.open_now()));
         all.push(gauge("own_databases_most", "Databases of projects' own that may be open.", databases.most_open()));
         all.extend(by_project(&self.0.busiest(BUSIEST)));
         all
+    }
+}
+
+/// What the gateway's process takes of the machine, under the names that every client library of Prometheus uses.
+pub(super) struct ProcessMetrics;
+
+impl MetricSource for ProcessMetrics {
+    fn read(&self) -> Vec<Reading> {
+        let cpu = |seconds| {
+            reading("process_cpu_seconds_total", "CPU time in user and system mode, in seconds.", true, seconds)
+        };
+        let memory = |bytes| reading("process_resident_memory_bytes", "Resident memory, in bytes.", false, bytes);
+        process::cpu_seconds().map(cpu).into_iter().chain(process::resident_bytes().map(memory)).collect()
     }
 }
 
@@ -30,20 +44,24 @@ fn by_project(busiest: &[(ProjectRef, ProjectUsage)]) -> Vec<Reading> {
     let mut all = Vec::new();
     for (project, usage) in busiest {
         let (name, help) = ("project_requests_total", "Requests of the busiest projects since they came into memory.");
-        all.push(Reading { name, help, counter: true, labels: of(project), value: usage.requests });
+        all.push(Reading { name, help, counter: true, labels: of(project), value: usage.requests as f64 });
     }
     for (project, usage) in busiest {
         let (name, help) = ("project_requests_in_flight", "Requests under way of the busiest projects.");
-        all.push(Reading { name, help, counter: false, labels: of(project), value: usage.in_flight });
+        all.push(Reading { name, help, counter: false, labels: of(project), value: usage.in_flight as f64 });
     }
     for (project, usage) in busiest {
         let (name, help) = ("project_refusals_total", "Requests of the busiest projects refused for want of a quota.");
         for (quota, refused) in usage.refused.iter().filter(|(_, refused)| **refused > 0) {
             let labels = vec![(PROJECT, project.to_string()), ("quota", quota.to_string())];
-            all.push(Reading { name, help, counter: true, labels, value: *refused });
+            all.push(Reading { name, help, counter: true, labels, value: *refused as f64 });
         }
     }
     all
+}
+
+fn reading(name: &'static str, help: &'static str, counter: bool, value: f64) -> Reading {
+    Reading { name, help, counter, labels: Vec::new(), value }
 }
 
 /// Every counter, so that a new one does not compile before it has a name here.
@@ -55,6 +73,7 @@ fn readings(stats: &RuntimeStats) -> Vec<Reading> {
         in_flight,
         hash_queue,
         hash_running,
+        hashing,
         asked,
         refused,
         crashed,
@@ -72,8 +91,8 @@ fn readings(stats: &RuntimeStats) -> Vec<Reading> {
         outbox_dead,
         swept,
     } = *stats;
-    let gauge = |name, help, value| Reading { name, help, counter: false, labels: Vec::new(), value };
-    let counter = |name, help, value| Reading { name, help, counter: true, labels: Vec::new(), value };
+    let gauge = |name, help, value: u64| reading(name, help, false, value as f64);
+    let counter = |name, help, value: u64| reading(name, help, true, value as f64);
     vec![
         gauge("resident_projects", "Projects in memory.", resident_tenants),
         gauge("session_actors", "Sessions in memory.", sessions),
@@ -81,6 +100,12 @@ fn readings(stats: &RuntimeStats) -> Vec<Reading> {
         gauge("requests_in_flight", "Requests that the actors work on.", in_flight),
         gauge("hashing_waiting", "Password hashes that wait for a thread.", hash_queue),
         gauge("hashing_running", "Password hashes being computed.", hash_running),
+        reading(
+            "hashing_seconds_total",
+            "Time that threads have spent computing password hashes.",
+            true,
+            hashing.as_secs_f64(),
+        ),
         counter("asks_total", "Requests given to the actors.", asked),
         counter("asks_refused_total", "Requests refused because something was full.", refused),
         counter("asks_crashed_total", "Requests lost to a crash.", crashed),
@@ -125,7 +150,8 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_counters_end_as_prometheus_wants() {
-        let readings = readings(&RuntimeStats::default());
+        let mut readings = readings(&RuntimeStats::default());
+        readings.extend(ProcessMetrics.read());
         let mut names: Vec<_> = readings.iter().map(|reading| reading.name).collect();
         names.sort_unstable();
         names.dedup();

@@ -7,6 +7,7 @@ mod keys;
 mod mailbox;
 mod metrics;
 mod outside;
+mod process;
 mod targets;
 
 use std::fs::{File, OpenOptions, TryLockError};

@@ -29,6 +29,16 @@ fn is_busy<T>(outcome: &Result<T, StoreError>) -> bool {
     matches!(outcome, Err(StoreError::Busy(_)))
 }
 
+/// Whether it was refused because the server is known to be away.
+fn is_refused_unasked<T>(outcome: &Result<T, StoreError>) -> bool {
+    why_busy(outcome).is_some_and(|why| why == "database is away and not asked for a while")
+}
+
+fn why_busy<T>(outcome: &Result<T, StoreError>) -> Option<String> {
+    let Err(StoreError::Busy(cause)) = outcome else { return None };
+    Some(cause.to_string())
+}
+
 /// A transaction that changes nothing.
 async fn write(store: &TenantStore) -> Result<(), StoreError> {
     store.begin().await?.commit().await
@@ -147,11 +157,11 @@ async fn one_that_goes_away_in_use_is_busy_at_once_and_comes_back_by_itself() {
     for _ in 0..3 {
         assert!(is_busy(&write(&store).await));
     }
-    let begin = Instant::now();
+    let mut unasked = 0;
     for _ in 0..100 {
-        assert!(is_busy(&write(&store).await));
+        unasked += usize::from(is_refused_unasked(&write(&store).await));
     }
-    assert!(begin.elapsed() < Duration::from_millis(900), "refused without asking the server");
+    assert!(unasked >= 90, "the server was asked {} times", 100 - unasked);
     assert_eq!(budget.taken(), 0, "who is away takes nobody's place");
     server.come_back().await;
     until_served(&store).await;
@@ -203,13 +213,11 @@ async fn a_slow_migration_holds_up_nobody_else() {
     });
     slow.until_connections(1).await;
     let other = rows(&quick.database(&budget));
-    let begin = Instant::now();
     write(&other).await.unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(4) && !waits.is_finished());
+    assert!(!waits.is_finished());
     assert!(is_busy(&waits.await.unwrap()), "who waits is sent away after a while");
-    let begin = Instant::now();
-    assert!(is_busy(&write(&store).await));
-    assert!(begin.elapsed() < Duration::from_secs(1), "and who comes later at once");
+    let later = why_busy(&write(&store).await);
+    assert_eq!(later.as_deref(), Some("database is being opened"), "nor does who comes later wait for his own attempt");
     holder.close().await.unwrap();
     until_served(&store).await;
     drop((store, other));

@@ -35,6 +35,8 @@ mod identities;
 #[cfg(test)]
 mod known_devices;
 #[cfg(test)]
+mod lanes;
+#[cfg(test)]
 mod list_sessions;
 #[cfg(test)]
 mod list_users;

@@ -23,7 +23,7 @@ use flows::{Databases, Services};
 use storage::{ControlStore, Database, OutboxRow, Placement};
 use tokio::time::Instant;
 
-pub(crate) use operation::{Latch, Poison, on, panicking, ready, session};
+pub(crate) use operation::{Beside, Latch, Poison, on, panicking, ready, session};
 pub(crate) use source::FakeSource;
 pub(crate) use whole::Whole;
 

@@ -123,3 +123,25 @@ impl Latch {
 pub(crate) fn session(number: u128) -> Lane {
     Lane::Session(SessionId(Uuid::from_u128(number)))
 }
+
+/// Runs a closure in a lane, beside others of its kind that queued with it.
+pub(crate) struct Beside<F>(pub(crate) Do<F>);
+
+impl<F, Fut, T> Operation for Beside<F>
+where
+    F: FnOnce(Context) -> Fut + Send + 'static,
+    Fut: Future<Output = flows::Result<T>> + Send + 'static,
+    T: Send + 'static,
+{
+    type Answer = T;
+    const NAME: &'static str = "beside";
+    const BESIDE_ITS_LIKE: bool = true;
+
+    fn lane(&self, tenant: &Tenant, now: Timestamp) -> Lane {
+        self.0.lane(tenant, now)
+    }
+
+    fn run(self, ctx: Context) -> impl Future<Output = flows::Result<T>> + Send {
+        self.0.run(ctx)
+    }
+}

@@ -27,6 +27,11 @@ pub(crate) struct Sample {
 }
 
 impl Process {
+    /// The process that has this id, should there be one.
+    pub(super) fn of(pid: u32) -> Self {
+        Self { pid }
+    }
+
     /// The process with this id, which must exist.
     pub(crate) fn open(pid: u32) -> anyhow::Result<Self> {
         let process = Self { pid };
@@ -37,6 +42,14 @@ impl Process {
     pub(crate) fn sample(&self) -> anyhow::Result<Sample> {
         let all = all_processes().context("process times are read from /proc, which only Linux has")?;
         sum(self.pid, &all).with_context(|| format!("there is no process {}", self.pid))
+    }
+
+    /// Several at once; nothing for one that is not there, which may come back.
+    pub(super) async fn sample_all(processes: &[Self]) -> Vec<Option<Sample>> {
+        // Reading hundreds of small files must not hold up the clients.
+        let all = tokio::task::spawn_blocking(all_processes).await;
+        let all = all.ok().and_then(Result::ok).unwrap_or_default();
+        processes.iter().map(|process| sum(process.pid, &all)).collect()
     }
 }
 
