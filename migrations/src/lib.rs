@@ -55,7 +55,8 @@ pub enum MigrateError {
 }
 
 impl Schema {
-    fn name(self) -> &'static str {
+    /// Its name in PostgreSQL.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Auth => "auth",
             Self::Control => "control",

@@ -13,6 +13,7 @@ use crate::own::{OwnPool, PoolBudget, Visit};
 use crate::pools::{Pools, SQLITE_QUEUE, WAIT};
 use crate::share::Share;
 use crate::sql::same;
+use crate::statistics;
 
 /// One database as somebody works with it.
 #[derive(Clone)]
@@ -29,7 +30,7 @@ pub(crate) struct Core {
     pub(crate) key: u64,
     schema: Schema,
     postgres: bool,
-    statements: AtomicU64,
+    pub(crate) statements: AtomicU64,
 }
 
 /// How its pools are had.
@@ -77,7 +78,11 @@ pub(crate) enum Search {
 
 impl Backend {
     pub(crate) async fn connect(placement: &Placement, schema: Schema) -> Result<Self> {
-        Ok(Self::new(placement, schema, Access::Always(Pools::connect(placement, schema).await?)))
+        let backend = Self::new(placement, schema, Access::Always(Pools::connect(placement, schema).await?));
+        if backend.is_postgres() {
+            tokio::spawn(statistics::follow(Arc::downgrade(&backend.core), schema));
+        }
+        Ok(backend)
     }
 
     /// A database that is opened when it is used.
