@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use crate::journeys;
 use crate::recorder::Recorder;
 use crate::scenario::{Act, Cast, Group, Pace};
 use crate::steps::Steps;
@@ -62,7 +63,7 @@ fn counts_from(intended: Instant, taken: Instant, woken: Instant) -> Instant {
 }
 
 /// What the clients of one group share.
-struct Run {
+pub(crate) struct Run {
     pace: Pace,
     begins: Instant,
     next: AtomicU64,
@@ -96,42 +97,71 @@ pub(crate) async fn measure(
             recorder: Arc::clone(recorder),
             stop: stop.clone(),
         });
-        for act in acts {
-            tasks.spawn(act_until_the_end(act, Arc::clone(&run)));
+        if let Pace::Journeys(manner) = &run.pace {
+            tasks.spawn(journeys::drive(acts, Arc::clone(&run), manner.clone()));
+        } else {
+            for act in acts {
+                tasks.spawn(act_until_the_end(act, Arc::clone(&run)));
+            }
         }
         runs.push(run);
     }
+    let mut last = clock.start;
     while let Some(ended) = tasks.join_next().await {
-        ended?;
+        last = last.max(ended??);
     }
-    anyhow::ensure!(Instant::now() >= clock.measured_from, "interrupted before the measurement began");
-    let elapsed = clock.measured_from.elapsed();
+    anyhow::ensure!(last >= clock.measured_from, "interrupted before the measurement began");
+    let elapsed = last - clock.measured_from;
     let ended = clock.end.min(clock.measured_from + elapsed);
     let begun = runs.iter().map(|run| run.begun.load(Ordering::Relaxed)).sum();
     Ok(Measured { elapsed, begun, missed: runs.iter().map(|run| run.missed(ended)).sum() })
 }
 
-async fn act_until_the_end(mut act: Box<dyn Act>, run: Arc<Run>) {
-    let mut steps = Steps::new(Arc::clone(&run.recorder), run.clock.measured_from, run.clock.end);
+/// Says when its last journey ended.
+async fn act_until_the_end(mut act: Box<dyn Act>, run: Arc<Run>) -> anyhow::Result<Instant> {
+    let mut steps = run.steps();
     while let Some(origin) = run.next_start().await {
-        if origin >= run.clock.measured_from {
-            run.begun.fetch_add(1, Ordering::Relaxed);
-        }
-        steps.begin(origin);
+        run.begins_at(origin, &mut steps);
         // Its steps are counted; what ended this journey may not end the next.
         let _ = act.act(&mut steps).await;
     }
+    Ok(Instant::now())
 }
 
 impl Run {
-    /// Waits until a client may begin its next journey: the instant from which its first latency counts.
-    async fn next_start(&self) -> Option<Instant> {
-        if self.stop.is_requested() || self.recorder.counts().0 >= self.max_requests {
-            return None;
+    /// For one client's steps.
+    pub(crate) fn steps(&self) -> Steps {
+        Steps::new(Arc::clone(&self.recorder), self.clock.measured_from, self.clock.end)
+    }
+
+    /// A journey begins that should have begun at `origin`.
+    pub(crate) fn begins_at(&self, origin: Instant, steps: &mut Steps) {
+        if origin >= self.clock.measured_from {
+            self.begun.fetch_add(1, Ordering::Relaxed);
         }
+        steps.begin(origin);
+    }
+
+    /// Waits for the group's beginning; false if the run is stopped before.
+    pub(crate) async fn has_begun(&self) -> bool {
         tokio::select! {
-            () = sleep_until(self.begins) => {}
-            () = self.stop.requested() => return None,
+            () = sleep_until(self.begins) => true,
+            () = self.stop.requested() => false,
+        }
+    }
+
+    /// Resolves at the end of the time, or when the run is stopped.
+    pub(crate) async fn is_over(&self) {
+        tokio::select! {
+            () = sleep_until(self.clock.end) => {}
+            () = self.stop.requested() => {}
+        }
+    }
+
+    /// Waits until a client may begin its next journey: the instant from which its first latency counts.
+    pub(crate) async fn next_start(&self) -> Option<Instant> {
+        if self.stop.is_requested() || self.recorder.counts().0 >= self.max_requests || !self.has_begun().await {
+            return None;
         }
         let taken = Instant::now();
         if taken >= self.clock.end {

@@ -17,6 +17,7 @@ mod custom;
 mod fleet;
 mod generator;
 mod guard;
+mod journeys;
 mod list;
 mod live;
 mod progress;

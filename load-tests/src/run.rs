@@ -78,6 +78,9 @@ pub(crate) async fn execute(run: &args::Run) -> anyhow::Result<Report> {
         clients: options.clients,
         rate: options.rate,
         curve: (options.curve != Curve::Steady).then(|| options.curve.name().to_owned()),
+        think_seconds: options
+            .manner
+            .map(|manner| (manner.think.start().as_secs_f64(), manner.think.end().as_secs_f64())),
         options: options.settings.iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         thresholds: thresholds::judge(&run.thresholds(), &runs),
         runs,

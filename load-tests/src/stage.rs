@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::arrivals::{Arrivals, Curve};
 use crate::client::{Failure, Project, Session, User, send, send_json};
+use crate::journeys::Manner;
 use crate::progress::Progress;
 use crate::scenario::{Pace, Scenario, Settings};
 use crate::stop::Stop;
@@ -30,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) users: u32,
     /// Journeys a second; without it the loop is closed.
     pub(crate) rate: Option<f64>,
+    /// How clients go through a closed loop, where they think between journeys.
+    pub(crate) manner: Option<Manner>,
     /// How the rate changes; `rate` is its peak.
     pub(crate) curve: Curve,
     pub(crate) warm_up: Duration,
@@ -119,7 +122,8 @@ impl Stage {
     pub(crate) fn pace(&self) -> Pace {
         let Options { curve, warm_up, duration, .. } = self.options;
         let along = |rate| Pace::Open(Arc::new(Arrivals::along(curve, rate, warm_up, duration)));
-        self.options.rate.map_or(Pace::Closed, along)
+        let closed = self.options.manner.clone().map_or(Pace::Closed, Pace::Journeys);
+        self.options.rate.map_or(closed, along)
     }
 
     /// The gateway's Management API, for scenarios that cannot do without.

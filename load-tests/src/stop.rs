@@ -27,6 +27,9 @@ impl Stop {
         let (sender, receiver) = watch::channel(false);
         let stop = Self::listening(receiver);
         let left = Arc::clone(&stop.left);
+        // Goose would set a handler that takes the signal from us, but for one that is there already. Ours does nothing:
+        // tokio's handler, set after it, passes the signal on.
+        let _ = ctrlc::set_handler(|| {});
         tokio::spawn(async move {
             let interrupts = async {
                 if tokio::signal::ctrl_c().await.is_ok() {

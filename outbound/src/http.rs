@@ -77,6 +77,8 @@ impl HttpClient {
                 .tls_backend_preconfigured(tls.clone())
                 .user_agent(USER_AGENT)
                 .no_proxy()
+                // What another crate of the build may turn on: an answer is as large as it looks.
+                .no_gzip()
                 .referer(false)
                 .retry(reqwest::retry::never())
                 .redirect(redirects)

@@ -1,11 +1,13 @@
 //! How many act, and what of the server is watched meanwhile.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::numbers::{not_negative, positive};
 use crate::arrivals::Curve;
+use crate::journeys::{Manner, parse_think_time};
 use crate::scenario::Scenario;
 use crate::stage::Options;
 
@@ -18,6 +20,12 @@ pub(crate) struct LoadArguments {
     /// Users that the sessions belong to [default: one per client].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) users: Option<u32>,
+    /// Seconds for which a client thinks before its next journey, anew each time, as 0.5..2 [default: it does not think].
+    #[arg(long, value_name = "MIN..MAX", value_parser = parse_think_time)]
+    pub(crate) think_time: Option<RangeInclusive<Duration>>,
+    /// Clients that begin in a second, where they think between journeys [default: all of them].
+    #[arg(long, value_name = "CLIENTS", value_parser = positive, requires = "think_time")]
+    pub(crate) hatch_rate: Option<f64>,
     /// Seconds of load before the measurement [default: 2].
     #[arg(long, value_parser = not_negative)]
     pub(crate) warm_up: Option<f64>,
@@ -51,11 +59,16 @@ impl LoadArguments {
         duration: Duration,
     ) -> Result<Options, String> {
         let plan = scenario.plan();
+        let manner = self.think_time.clone().map(|think| Manner { think, hatch_rate: self.hatch_rate });
+        if rate.is_some() && manner.is_some() {
+            return Err("--think-time is for closed loops: with a rate, journeys begin at fixed times".to_owned());
+        }
         let clients = self.clients.or(plan.clients).unwrap_or(if rate.is_some() { 64 } else { 8 });
         Ok(Options {
             clients,
             users: self.users.or(plan.users).unwrap_or(clients),
             rate,
+            manner,
             curve: Curve::Steady,
             warm_up: Duration::from_secs_f64(self.warm_up.or(plan.warm_up).unwrap_or(2.0)),
             duration,

@@ -23,6 +23,8 @@ pub(crate) fn guarded(clients: u32, timeout: Duration, guard: &Guard) -> anyhow:
         .timeout(timeout)
         .pool_max_idle_per_host(clients as usize)
         .tcp_nodelay(true)
+        // Goose brings reqwest's gzip in; answers are asked for as they would be without.
+        .no_gzip()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .context("the http client cannot be set up")

@@ -47,6 +47,9 @@ pub(crate) struct Report {
     /// How the rate changes over time, where it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) curve: Option<String>,
+    /// The shortest and the longest pause between two journeys of a client, in seconds, where clients think.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) think_seconds: Option<(f64, f64)>,
     /// The scenario's own options.
     pub(crate) options: BTreeMap<String, f64>,
     /// One after the other.
@@ -81,10 +84,11 @@ impl Report {
 
     /// How the load came, in a few words.
     pub(crate) fn pace(&self) -> String {
-        match (self.rate, &self.curve) {
-            (None, _) => "closed loop".to_owned(),
-            (Some(rate), None) => format!("open loop, {rate} journeys/s"),
-            (Some(rate), Some(curve)) => format!("open loop, {curve}, up to {rate} journeys/s"),
+        match (self.rate, &self.curve, self.think_seconds) {
+            (None, _, None) => "closed loop".to_owned(),
+            (None, _, Some((least, most))) => format!("closed loop, {least} to {most} s between journeys"),
+            (Some(rate), None, _) => format!("open loop, {rate} journeys/s"),
+            (Some(rate), Some(curve), _) => format!("open loop, {curve}, up to {rate} journeys/s"),
         }
     }
 }
@@ -117,10 +121,23 @@ pub(crate) mod tests {
             clients: 64,
             rate: Some(100.0),
             curve: None,
+            think_seconds: None,
             options: BTreeMap::new(),
             runs: vec![sample_run()],
             thresholds: Vec::new(),
         }
+    }
+
+    #[test]
+    fn the_pace_says_what_clients_wait_for() {
+        let closed = Report { rate: None, ..sample() };
+        assert_eq!(closed.pace(), "closed loop");
+        assert_eq!(
+            Report { think_seconds: Some((0.5, 2.0)), ..closed }.pace(),
+            "closed loop, 0.5 to 2 s between journeys"
+        );
+        assert_eq!(sample().pace(), "open loop, 100 journeys/s");
+        assert_eq!(Report { curve: Some("day".to_owned()), ..sample() }.pace(), "open loop, day, up to 100 journeys/s");
     }
 
     #[test]

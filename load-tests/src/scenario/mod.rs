@@ -7,6 +7,7 @@ use futures::future::{BoxFuture, LocalBoxFuture};
 
 use crate::arrivals::{Arrivals, Curve};
 use crate::client::Failure;
+use crate::journeys::Manner;
 use crate::report::Run;
 use crate::stage::Stage;
 use crate::steps::Steps;
@@ -184,6 +185,8 @@ pub(crate) struct Group {
 pub(crate) enum Pace {
     /// When the client's last one has ended.
     Closed,
+    /// When the client's last one has ended and it has thought for a while.
+    Journeys(Manner),
     /// At fixed times.
     Open(Arc<Arrivals>),
 }

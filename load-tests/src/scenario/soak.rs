@@ -30,7 +30,7 @@ impl Scenario for Soak {
                     name: "journeys",
                     default: 20.0,
                     most: 10_000.0,
-                    does: "journeys a second, where --rate does not say",
+                    does: "journeys a second, where neither --rate nor --think-time says",
                 },
                 Setting { name: "sign-in-share", default: 0.05, most: 1.0, does: "as of sign-in-and-refresh" },
                 Setting { name: "sign-out-share", default: 0.25, most: 1.0, does: "as of sign-in-and-refresh" },
@@ -42,7 +42,7 @@ impl Scenario for Soak {
     fn prepare<'a>(&'a self, stage: &'a mut Stage) -> LocalBoxFuture<'a, anyhow::Result<Cast>> {
         Box::pin(async move {
             let modest = stage.options().settings.get("journeys").max(0.1);
-            let asked = stage.options().rate.is_some();
+            let asked = stage.options().rate.is_some() || stage.options().manner.is_some();
             let mut cast = SignInAndRefresh.prepare(stage).await?;
             for group in cast.groups.iter_mut().filter(|_| !asked) {
                 group.pace = Pace::Open(Arc::new(Arrivals::steady(modest)));
