@@ -223,7 +223,6 @@ impl FromRequestParts<ApiState> for Edge {
         let entered =
             parts.extensions.get::<Entered>().ok_or_else(|| missing("a route of a project has no project"))?;
         let observed = parts.extensions.get::<Observed>().ok_or_else(|| missing("a request was not observed"))?;
-        observed.routed(&parts.extensions);
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let path = parts.extensions.get::<OriginalUri>().map_or(parts.uri.path(), |original| original.path());
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);

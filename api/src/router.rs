@@ -1,6 +1,7 @@
 //! What each listener serves, and the layers around it.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
@@ -13,7 +14,7 @@ use futures::future::BoxFuture;
 use http::StatusCode;
 use tower::{Service, ServiceExt};
 
-use crate::auth::routes::{is_of_project, no_route, project};
+use crate::auth::routes::{no_route, project};
 use crate::layers::{enter, observe, observed};
 use crate::mail;
 use crate::management;
@@ -40,17 +41,35 @@ fn finish(routes: Router<ApiState>, state: ApiState) -> Router {
 }
 
 fn with_projects(others: Router<ApiState>, state: ApiState) -> Router {
-    let projects = project("").merge(project("/p/{ref}")).fallback(no_route).with_state(state.clone());
-    Router::new().fallback_service(Front { projects, others: finish(others, state.clone()), state })
+    Router::new().fallback_service(Front::new(finish(others, state.clone()), state))
 }
 
 /// Sends what is a project's through the layers of the projects, once for all their routes: on each route they would be copied for
-/// each request.
+/// each request. The layers know the route before it is taken.
 #[derive(Clone)]
 struct Front {
+    templates: Arc<matchit::Router<Arc<str>>>,
     projects: Router,
     others: Router,
     state: ApiState,
+}
+
+impl Front {
+    fn new(others: Router, state: ApiState) -> Self {
+        let (mut templates, mut projects) = (matchit::Router::new(), Router::new());
+        for (path, methods) in project("").into_iter().chain(project("/p/{ref}")) {
+            // What conflicts does not get into the router below either, which says so.
+            let _known = templates.insert(path.as_str(), Arc::from(path.as_str()));
+            projects = projects.route(&path, methods);
+        }
+        let projects = projects.fallback(no_route).with_state(state.clone());
+        Self { templates: Arc::new(templates), projects, others, state }
+    }
+
+    /// The template of a project's path, served or not.
+    fn template(&self, path: &str) -> Option<Arc<str>> {
+        self.templates.at(path).ok().map(|found| Arc::clone(found.value))
+    }
 }
 
 impl Service<Request> for Front {
@@ -63,12 +82,12 @@ impl Service<Request> for Front {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        if !is_of_project(request.uri().path()) {
+        let Some(route) = self.template(request.uri().path()) else {
             return self.others.clone().oneshot(request).boxed();
-        }
+        };
         let (projects, state) = (self.projects.clone(), self.state.clone());
         let routed = |request| projects.oneshot(request).map(|answer| answer.unwrap_or_else(|never| match never {}));
-        async move { Ok(observed(&state, request, |request, _| enter(&state, request, routed)).await) }.boxed()
+        async move { Ok(observed(&state, request, &route, |request| enter(&state, request, routed)).await) }.boxed()
     }
 }
 
@@ -87,4 +106,33 @@ async fn live() -> StatusCode {
 
 async fn ready(State(state): State<ApiState>) -> StatusCode {
     if state.runtime().ready().await { StatusCode::NO_CONTENT } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_projects_is_told_from_what_is_the_gateways() {
+        let mut templates = matchit::Router::new();
+        for (path, _) in project("").into_iter().chain(project("/p/{ref}")) {
+            templates.insert(path.as_str(), path.clone()).unwrap();
+        }
+        for (path, template) in [
+            ("/auth/v1", "/auth/v1"),
+            ("/auth/v1/", "/auth/v1/"),
+            ("/auth/v1/user", "/auth/v1/user"),
+            ("/auth/v1/x/y", "/auth/v1/{*rest}"),
+            ("/.well-known/jwks.json", "/.well-known/jwks.json"),
+            ("/.well-known/x", "/.well-known/{*rest}"),
+        ] {
+            assert_eq!(templates.at(path).unwrap().value, template);
+            assert_eq!(*templates.at(&format!("/p/acme{path}")).unwrap().value, format!("/p/{{ref}}{template}"));
+        }
+        let others =
+            ["/", "/v1/projects", "/auth/v10", "/auth", "/.well-known", "/.well-known/", "/p/auth/v1", "/p/acme"];
+        for path in others {
+            assert!(templates.at(path).is_err(), "{path}");
+        }
+    }
 }

@@ -56,14 +56,9 @@ pub struct Database {
 
 /// The hot statements in which requests of different projects travel together.
 pub(crate) struct Lanes {
-    /// Only on PostgreSQL: SQLite's readers need no round trip.
-    pub(crate) read: Option<ReadLanes>,
-    pub(crate) rotate: Lane<RotateBatch>,
-}
-
-pub(crate) struct ReadLanes {
     pub(crate) user: Lane<ReadUserBatch>,
     pub(crate) session: Lane<ReadSessionBatch>,
+    pub(crate) rotate: Lane<RotateBatch>,
 }
 
 impl Database {
@@ -83,12 +78,12 @@ impl Database {
     }
 
     fn over(backend: Backend) -> Self {
-        let read = backend.is_postgres().then(|| ReadLanes {
+        let lanes = Lanes {
             user: Lane::start(ReadUserBatch { backend: backend.clone() }),
             session: Lane::start(ReadSessionBatch { backend: backend.clone() }),
-        });
-        let rotate = Lane::start(RotateBatch { backend: backend.clone() });
-        Self { backend, lanes: Arc::new(Lanes { read, rotate }) }
+            rotate: Lane::start(RotateBatch { backend: backend.clone() }),
+        };
+        Self { backend, lanes: Arc::new(lanes) }
     }
 
     /// Opens a database that would be opened on use, and waits for that no longer than `patience`. The opening itself goes on.

@@ -88,6 +88,8 @@ fn cases() -> Vec<Case> {
     let old = at(5);
     let (identities, emails) = (crate::identities::STATEMENTS, "'[\"user17@example.com\", \"user18@example.com\"]'");
     let subjects = ("identities_provider_id_provider_unique", "(instance_id=? AND provider_id=?)");
+    let batch = |more: &str| format!("'[[\"{PROJECT}\", \"{PROJECT}\", {more}]]'");
+    let (pairs, turns) = (batch(&format!("\"{PROJECT}\"")), batch("1, 2, null, null, \"\""));
     vec![
         Case::new("number of users", list, "COUNT", &[aud]).near().through(page, covering),
         Case::new("first page", list, "NEWEST", &[aud, "50", "0"]).near().through(back, covering),
@@ -203,6 +205,12 @@ fn cases() -> Vec<Case> {
         Case::new("purge of signatures", crate::purge::STATEMENTS, "WEB3_SIGNATURES", &["100"])
             .near()
             .through("web3_signatures_pkey on web3_signatures gone", "SEARCH gone USING INTEGER PRIMARY KEY"),
+        Case::new("many rotations", crate::rotate_on_sqlite::STATEMENTS, "ROTATE", &[&turns])
+            .through("", "SEARCH s USING INDEX sqlite_autoindex_sessions_2 (instance_id=? AND id=?)\nSEARCH u EXISTS USING INDEX sqlite_autoindex_users_2"),
+        Case::new("many sessions", crate::read_session::STATEMENTS, "READ_TOGETHER", &[&pairs])
+            .through("", "SEARCH s USING INDEX sqlite_autoindex_sessions_2 (instance_id=? AND id=?)\nSEARCH u USING INDEX sqlite_autoindex_users_2"),
+        Case::new("many users", crate::read_user::STATEMENTS, "READ_TOGETHER", &[&pairs])
+            .through("", "SEARCH u USING INDEX sqlite_autoindex_users_2 (instance_id=? AND id=?)\nSEARCH s USING INDEX sqlite_autoindex_sessions_2"),
         Case::new("sweep of dead letters", sweep, "DEAD_LETTERS", &[&old, "100"])
             .through("outbox_instance_id_idx", "outbox_instance_id_idx"),
     ]
@@ -329,11 +337,14 @@ async fn explain_postgres(pool: &PgPool, case: &Case) -> String {
 }
 
 async fn explain_sqlite(pool: &SqlitePool, case: &Case) -> String {
-    let sql = case.sql().sqlite.replace("$1", &format!("x'{}'", PROJECT.replace('-', "")));
-    let sql = case.arguments.iter().enumerate().fold(sql, |sql, (place, argument)| {
+    let sql = case.sql().sqlite;
+    // A batch is one JSON text, and says itself whose rows are meant.
+    let project = if sql.contains("json_each($1)") { None } else { Some(format!("'{PROJECT}'")) };
+    let arguments = project.iter().chain(&case.arguments).enumerate();
+    let sql = arguments.fold(sql.to_owned(), |sql, (place, argument)| {
         let uuid: Option<uuid::Uuid> = argument.trim_matches('\'').parse().ok();
         let literal = uuid.map_or(argument.clone(), |uuid| format!("x'{}'", uuid.simple()));
-        sql.replace(&format!("${}", place + 2), &literal)
+        sql.replace(&format!("${}", place + 1), &literal)
     });
     let explain = format!("explain query plan {sql}");
     let rows = sqlx::raw_sql(AssertSqlSafe(explain)).fetch_all(pool).await.unwrap();
@@ -385,7 +396,7 @@ async fn postgres_finds_large_things_through_their_indexes() {
         }
         sqlx::raw_sql("vacuum analyze").execute(&mut *connection).await.unwrap();
         drop(connection);
-        for case in cases() {
+        for case in cases().into_iter().filter(|case| !case.sql().postgres.is_empty()) {
             let plan = explain_postgres(&pool, &case).await;
             println!("-- {}\n{plan}\n", case.what);
             assert!(plan.contains(case.must.0), "{}: {plan}", case.what);

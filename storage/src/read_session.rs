@@ -2,13 +2,14 @@
 
 use domain::ids::{InstanceId, SessionId};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Work};
 use crate::database::TenantStore;
 use crate::error::Result;
 use crate::lane::Batch;
 use crate::read_user::{ReadUser, in_order};
-use crate::rows::{LaneRow, ReadUserRow};
+use crate::rows::LaneRow;
 use crate::sql::each;
+use crate::values::json;
 
 statements! {
     crossing READ_MANY = each(
@@ -20,13 +21,17 @@ statements! {
         ),
         "",
     );
-    project READ = each(
+    // The same on SQLite, where a batch is one JSON text.
+    crossing READ_TOGETHER = each(
         "",
         concat!(
-            "select ", user!(sqlite), ", ", session!(sqlite), "
-             from auth.sessions as s
-             join auth.users as u on u.instance_id = $1 and u.id = s.user_id
-             where s.instance_id = $1 and s.id = $2"
+            "select q.ord, ", user!(sqlite), ", ", session!(sqlite), "
+             from (
+                 select r.key + 1 as ord, unhex(r.value ->> 0, '-') as instance_id, unhex(r.value ->> 1, '-') as session_id
+                 from json_each($1) as r
+             ) as q
+             cross join auth.sessions as s on s.instance_id = q.instance_id and s.id = q.session_id
+             cross join auth.users as u on u.instance_id = q.instance_id and u.id = s.user_id"
         ),
     );
 }
@@ -50,6 +55,11 @@ impl Batch for ReadSessionBatch {
     }
 
     async fn run(&self, wanted: &[Self::Request]) -> Result<Vec<Option<Option<ReadUser>>>> {
+        if !self.backend.is_postgres() {
+            let asked = json(wanted.iter())?;
+            let rows = retried!(self.backend, reader(pool) => sqlx::query_as(READ_TOGETHER.sqlite).bind(&asked).fetch_all(pool))?;
+            return Ok(in_order(rows, wanted.len()).into_iter().map(Some).collect());
+        }
         let (instances, sessions): (Vec<_>, Vec<_>) =
             wanted.iter().map(|(instance, session)| (instance.0, session.0)).unzip();
         let rows: Vec<LaneRow> = retried!(self.backend, postgres(pool) => sqlx::query_as(READ_MANY.postgres).bind(&instances).bind(&sessions).fetch_all(pool)
@@ -62,13 +72,15 @@ impl Batch for ReadSessionBatch {
     }
 }
 
+/// Sessions with their users as a transaction on SQLite sees them.
+pub(crate) async fn together(work: &mut Work, wanted: &[(InstanceId, SessionId)]) -> Result<Vec<Option<ReadUser>>> {
+    let rows = fetch!(work, fetch_all, LaneRow, READ_TOGETHER, json(wanted.iter())?)?;
+    Ok(in_order(rows, wanted.len()))
+}
+
 impl TenantStore {
     /// A session and its user.
     pub async fn read_session(&self, session: SessionId) -> Result<Option<ReadUser>> {
-        if let Some(lanes) = &self.lanes().read {
-            return lanes.session.ask((self.instance, session)).await;
-        }
-        let row = fetch_now!(self.backend(), fetch_optional, ReadUserRow, READ, self.instance.0, session.0)?;
-        Ok(row.map(ReadUser::from))
+        self.lanes().session.ask((self.instance, session)).await
     }
 }

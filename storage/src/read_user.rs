@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::lane::Batch;
 use crate::rows::{LaneRow, ReadUserRow, UserRow};
 use crate::sql::each;
+use crate::values::json;
 
 /// A user, and the session that was asked for if it is the user's and lives.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +42,20 @@ statements! {
              left join auth.sessions as s on s.instance_id = q.instance_id and s.id = q.session_id and s.user_id = u.id"
         ),
         "",
+    );
+    // The same on SQLite, where a batch is one JSON text.
+    crossing READ_TOGETHER = each(
+        "",
+        concat!(
+            "select q.ord, ", user!(sqlite), ", ", session!(sqlite), "
+             from (
+                 select r.key + 1 as ord, unhex(r.value ->> 0, '-') as instance_id, unhex(r.value ->> 1, '-') as user_id,
+                     unhex(r.value ->> 2, '-') as session_id
+                 from json_each($1) as r
+             ) as q
+             cross join auth.users as u on u.instance_id = q.instance_id and u.id = q.user_id
+             left join auth.sessions as s on s.instance_id = q.instance_id and s.id = q.session_id and s.user_id = u.id"
+        ),
     );
     project READ = each(
         concat!(
@@ -85,6 +100,11 @@ impl Batch for ReadUserBatch {
     }
 
     async fn run(&self, wanted: &[Wanted]) -> Result<Vec<Option<Option<ReadUser>>>> {
+        if !self.backend.is_postgres() {
+            let asked = json(wanted.iter().map(|one| (one.instance, one.user, one.session)))?;
+            let rows = retried!(self.backend, reader(pool) => sqlx::query_as(READ_TOGETHER.sqlite).bind(&asked).fetch_all(pool))?;
+            return Ok(in_order(rows, wanted.len()).into_iter().map(Some).collect());
+        }
         let instances: Vec<_> = wanted.iter().map(|one| one.instance.0).collect();
         let users: Vec<_> = wanted.iter().map(|one| one.user.0).collect();
         let sessions: Vec<_> = wanted.iter().map(|one| one.session.map(|session| session.0)).collect();
@@ -114,12 +134,7 @@ pub(crate) fn in_order(rows: Vec<LaneRow>, members: usize) -> Vec<Option<ReadUse
 impl TenantStore {
     /// The user and, where named, a session of his.
     pub async fn read_user(&self, user: UserId, session: Option<SessionId>) -> Result<Option<ReadUser>> {
-        if let Some(lanes) = &self.lanes().read {
-            return lanes.user.ask(Wanted { instance: self.instance, user, session }).await;
-        }
-        let session = session.map(|session| session.0);
-        let row = fetch_now!(self.backend(), fetch_optional, ReadUserRow, READ, self.instance.0, user.0, session)?;
-        Ok(row.map(ReadUser::from))
+        self.lanes().user.ask(Wanted { instance: self.instance, user, session }).await
     }
 
     /// The user with the identity of this provider and subject, both exactly as they are stored.

@@ -1,18 +1,17 @@
 //! Moving a session to its next refresh counter: the guard that gives one winner.
 
-use domain::ids::{InstanceId, SessionId, UserId};
+use domain::ids::{InstanceId, SessionId};
 use domain::time::Timestamp;
-use uuid::Uuid;
 
 use crate::audit::{AuditColumns, AuditEntry};
 use crate::backend::Backend;
-use crate::database::{TenantStore, Tx};
+use crate::database::TenantStore;
 use crate::error::Result;
 use crate::lane::Batch;
 use crate::read_user::{ReadUser, in_order};
 use crate::rows::LaneRow;
 use crate::sql::{Sql, each};
-use crate::values::{Address, At, Wall};
+use crate::values::{Address, At};
 
 /// Rotates, provided that the session's counter is as expected and its user exists, is not soft-deleted and not banned.
 #[derive(Clone, Debug)]
@@ -82,18 +81,6 @@ statements! {
              and s.refresh_token_counter = q.expected",
         "",
     );
-    project ROTATE = each(
-        "",
-        "update auth.sessions as s
-         set refresh_token_counter = $4, refreshed_at = $5, updated_at = $6, user_agent = $7, ip = $8
-         where s.instance_id = $1 and s.id = $2 and s.refresh_token_counter = $3
-             and exists (
-                 select 1 from auth.users as u
-                 where u.instance_id = $1 and u.id = s.user_id and u.deleted_at is null
-                     and (u.banned_until is null or u.banned_until <= $6)
-             )
-         returning user_id",
-    );
 }
 
 /// The lane's statement: one on PostgreSQL, one commit of the writer on SQLite.
@@ -101,7 +88,7 @@ pub(crate) struct RotateBatch {
     pub(crate) backend: Backend,
 }
 
-type Member = (InstanceId, RotateSession);
+pub(crate) type Member = (InstanceId, RotateSession);
 
 impl Batch for RotateBatch {
     type Request = Member;
@@ -188,42 +175,6 @@ impl RotateBatch {
         )?;
         let still = |ord: i64| matching.iter().any(|(matching,)| *matching == ord);
         Ok((1..).zip(rotated).map(|(ord, rotated)| rotated.is_none() && still(ord)).collect())
-    }
-
-    async fn in_one_commit(&self, members: &[Member]) -> Result<Vec<Option<ReadUser>>> {
-        let mut work = self.backend.begin().await?;
-        let mut answers = Vec::with_capacity(members.len());
-        for (instance, rotate) in members {
-            let mut tx = Tx { work, instance: *instance };
-            answers.push(tx.rotate(rotate).await?);
-            work = tx.work;
-        }
-        work.commit().await?;
-        Ok(answers)
-    }
-}
-
-impl Tx {
-    async fn rotate(&mut self, rotate: &RotateSession) -> Result<Option<ReadUser>> {
-        let user: Option<(Uuid,)> = fetch!(
-            &mut self.work,
-            fetch_optional,
-            (Uuid,),
-            ROTATE,
-            self.instance.0,
-            rotate.session.0,
-            rotate.expected_counter,
-            rotate.next_counter,
-            Wall(rotate.now),
-            At(rotate.now),
-            &rotate.user_agent,
-            Address::parse(rotate.ip.as_deref()),
-        )?;
-        let Some((user,)) = user else { return Ok(None) };
-        for entry in &rotate.audit {
-            self.audit().insert(entry.clone()).await?;
-        }
-        self.read_user(UserId(user), Some(rotate.session)).await
     }
 }
 

@@ -277,9 +277,9 @@ pub(crate) mod tests {
             Scope::Project => {
                 text.contains("instance_id = $1") || text.contains("instance_id ,") && text.contains("$1")
             }
-            Scope::Crossing => {
-                ["unnest ( $1 : : uuid [ ]", "json_each ( $1 )", "instance_id = $1"].iter().any(|whose| text.contains(whose))
-            }
+            Scope::Crossing => ["unnest ( $1 : : uuid [ ]", "json_each ( $1 )", "instance_id = $1"]
+                .iter()
+                .any(|whose| text.contains(whose)),
             Scope::Control => true,
         };
         if !says_whose {

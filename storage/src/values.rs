@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use domain::time::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
@@ -12,6 +12,8 @@ use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueFormat
 use sqlx::sqlite::{Sqlite, SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
 use sqlx::{Decode, Encode, Type};
 use uuid::Uuid;
+
+use crate::error::StoreError;
 
 /// An instant: `timestamptz` on PostgreSQL; on SQLite text of fixed width in UTC, so that the order of texts is the order of instants.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -37,6 +39,11 @@ pub(crate) struct Ids(pub(crate) Vec<Uuid>);
 /// A client's address: `inet` on PostgreSQL, text on SQLite.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Address(pub(crate) IpAddr);
+
+/// A batch as SQLite gets it: one JSON text, an array of rows that are arrays.
+pub(crate) fn json(rows: impl Iterator<Item = impl Serialize>) -> Result<String, StoreError> {
+    serde_json::to_string(&rows.collect::<Vec<_>>()).map_err(|_| StoreError::fault("a batch has no JSON"))
+}
 
 impl Address {
     /// The address in `text`, if it is one.

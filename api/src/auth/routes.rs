@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::Request;
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, any};
 
@@ -18,7 +16,6 @@ use crate::auth::{
 };
 use crate::edge::Edge;
 use crate::failure::Failure;
-use crate::layers::Observed;
 use crate::output::confirm_page;
 use crate::state::ApiState;
 
@@ -31,29 +28,16 @@ pub fn served() -> Vec<(String, Vec<&'static str>)> {
     auth.chain(discovery.into_iter().flat_map(|base| documents().listed.into_iter().map(below(base)))).collect()
 }
 
-/// All of a project, below `prefix`. Each path stands in one table in full: routers inside routers, and layers on each of their
-/// routes, would cost a request more than all the rest of its way to the handler.
-pub(crate) fn project(prefix: &str) -> Router<ApiState> {
+/// What projects serve: at each path in full, below `prefix`. Routers inside routers, and layers on each of their routes, would cost a
+/// request more than all the rest of its way to the handler.
+pub(crate) fn project(prefix: &str) -> Vec<(String, MethodRouter<ApiState>)> {
     let auth = format!("{prefix}/auth/v1");
-    let nothing = |router: Router<ApiState>, path: String| router.route(&path, any(no_route));
-    let router = table().below(&auth).merge(documents().below(&format!("{auth}/.well-known")));
-    let router = router.merge(documents().below(&format!("{prefix}/.well-known")));
-    let nowhere =
-        [auth.clone(), format!("{auth}/"), format!("{auth}/{{*rest}}"), format!("{prefix}/.well-known/{{*rest}}")];
-    nowhere.into_iter().chain([format!("{auth}/.well-known/{{*rest}}")]).fold(router, nothing)
-}
-
-/// Whether `path` is one of a project's, served or not.
-pub(crate) fn is_of_project(path: &str) -> bool {
-    let path = match path.strip_prefix("/p/") {
-        Some(named) => match named.split_once('/') {
-            Some((project, _)) if !project.is_empty() => named.strip_prefix(project).unwrap_or_default(),
-            _ => return false,
-        },
-        None => path,
-    };
-    let below = |base| path.strip_prefix(base).is_some_and(|rest: &str| rest.is_empty() || rest.starts_with('/'));
-    below("/auth/v1") || path.strip_prefix("/.well-known/").is_some_and(|rest| !rest.is_empty())
+    let mut all: Vec<_> = table().below(&auth).collect();
+    all.extend(documents().below(&format!("{auth}/.well-known")));
+    all.extend(documents().below(&format!("{prefix}/.well-known")));
+    let nothing = ["/auth/v1", "/auth/v1/", "/auth/v1/{*rest}", "/auth/v1/.well-known/{*rest}", "/.well-known/{*rest}"];
+    all.extend(nothing.into_iter().map(|path| (format!("{prefix}{path}"), any(no_route))));
+    all
 }
 
 fn documents() -> Table {
@@ -64,10 +48,7 @@ fn documents() -> Table {
 }
 
 /// What is at no path.
-pub(crate) async fn no_route(request: Request) -> Failure {
-    if let Some(observed) = request.extensions().get::<Observed>() {
-        observed.routed(request.extensions());
-    }
+pub(crate) async fn no_route() -> Failure {
     Failure::NoRoute
 }
 
@@ -192,10 +173,9 @@ impl Table {
         self
     }
 
-    /// A router with these paths below `base`.
-    fn below(self, base: &str) -> Router<ApiState> {
-        let at = |router: Router<ApiState>, (path, methods)| router.route(&format!("{base}{path}"), methods);
-        self.routes.into_iter().fold(Router::new(), at)
+    /// These paths below `base`.
+    fn below(self, base: &str) -> impl Iterator<Item = (String, MethodRouter<ApiState>)> {
+        self.routes.into_iter().map(move |(path, methods)| (format!("{base}{path}"), methods))
     }
 }
 
@@ -285,29 +265,6 @@ mod tests {
         GET /user/identities/authorize, DELETE /user/identities/{id},
         GET /admin/custom-providers, POST /admin/custom-providers, GET /admin/custom-providers/{identifier},
         PUT /admin/custom-providers/{identifier}, DELETE /admin/custom-providers/{identifier}";
-
-    #[test]
-    fn what_is_a_projects_is_told_from_what_is_the_gateways() {
-        for path in
-            ["/auth/v1", "/auth/v1/", "/auth/v1/user", "/auth/v1/x/y", "/.well-known/jwks.json", "/.well-known/x"]
-        {
-            assert!(is_of_project(path), "{path}");
-            assert!(is_of_project(&format!("/p/acme{path}")), "{path}");
-        }
-        for path in [
-            "/",
-            "/v1/projects",
-            "/auth/v10",
-            "/auth",
-            "/.well-known",
-            "/.well-known/",
-            "/p/auth/v1",
-            "/p//auth/v1",
-            "/p/acme",
-        ] {
-            assert!(!is_of_project(path), "{path}");
-        }
-    }
 
     #[test]
     fn what_is_served_is_of_the_contract_or_documented() {

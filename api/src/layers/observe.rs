@@ -13,7 +13,6 @@ use domain::ids::ProjectRef;
 use domain::project::Profile;
 use futures::FutureExt;
 use http::header::{CONNECTION, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use http::{Extensions, Method};
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field};
 
@@ -32,8 +31,6 @@ struct Facts {
     request_id: String,
     deadline: Instant,
     span: Span,
-    method: Method,
-    route: OnceLock<MatchedPath>,
     profile: OnceLock<Profile>,
 }
 
@@ -48,19 +45,6 @@ impl Observed {
         self.0.deadline
     }
 
-    /// Notes where the request was routed to.
-    pub(crate) fn routed(&self, extensions: &Extensions) {
-        let Some(route) = extensions.get::<MatchedPath>() else { return };
-        if self.0.route.set(route.clone()).is_ok() && !self.0.span.is_disabled() {
-            self.0.span.record("otel.name", format!("{} {}", self.0.method, route.as_str()));
-            self.0.span.record("route", route.as_str());
-        }
-    }
-
-    fn route(&self) -> &str {
-        self.0.route.get().map_or("unmatched", MatchedPath::as_str)
-    }
-
     /// Notes the project once it is found.
     pub(crate) fn found(&self, project: &ProjectRef, profile: Profile) {
         self.0.span.record("project", field::display(project));
@@ -71,18 +55,17 @@ impl Observed {
 
 /// See the module: as a layer of routes.
 pub(crate) async fn observe(State(state): State<ApiState>, request: Request, next: Next) -> Response {
-    observed(&state, request, |request, observed| {
-        observed.routed(request.extensions());
-        next.run(request)
-    })
-    .await
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    observed(&state, request, route, |request| next.run(request)).await
 }
 
-/// See the module: around `answer`, which says where the request is routed to as soon as it knows.
+/// See the module: around `answer`, at the template `route`.
 pub(crate) async fn observed<A: Future<Output = Response>>(
     state: &ApiState,
     request: Request,
-    answer: impl FnOnce(Request, &Observed) -> A,
+    route: &str,
+    answer: impl FnOnce(Request) -> A,
 ) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
@@ -90,22 +73,15 @@ pub(crate) async fn observed<A: Future<Output = Response>>(
     let request_id = state.entropy().uuid().to_string();
     let span = tracing::info_span!(
         "request",
-        otel.name = field::Empty,
+        otel.name = format!("{method} {route}"),
         %method,
-        route = field::Empty,
+        route,
         request_id,
         project = field::Empty,
         status = field::Empty,
     );
     let deadline = started + state.deadline();
-    let observed = Observed(Arc::new(Facts {
-        request_id,
-        deadline,
-        span: span.clone(),
-        method: method.clone(),
-        route: OnceLock::new(),
-        profile: OnceLock::new(),
-    }));
+    let observed = Observed(Arc::new(Facts { request_id, deadline, span: span.clone(), profile: OnceLock::new() }));
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(observed.clone());
 
@@ -114,7 +90,7 @@ pub(crate) async fn observed<A: Future<Output = Response>>(
         let received = body::receive(body).await;
         let unfinished = received.is_unfinished();
         parts.extensions.insert(received);
-        let response = answer(Request::from_parts(parts, Body::empty()), &observed).await;
+        let response = answer(Request::from_parts(parts, Body::empty())).await;
         if unfinished { closing(response) } else { response }
     };
     let answer = AssertUnwindSafe(tokio::time::timeout_at(deadline, answer)).catch_unwind();
@@ -136,7 +112,7 @@ pub(crate) async fn observed<A: Future<Output = Response>>(
     let status = response.status();
     span.record("status", status.as_u16());
     drop(in_flight);
-    let (route, profile) = (observed.route(), observed.0.profile.get().copied());
+    let profile = observed.0.profile.get().copied();
     state.metrics().count(&Sample { route, method: &method, status, profile, elapsed });
     if is_polled(route) {
         tracing::debug!(status = status.as_u16(), elapsed_ms = elapsed.as_millis(), "answered");

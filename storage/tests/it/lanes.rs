@@ -1,10 +1,13 @@
 //! Statements that requests share: nobody pays for whom he travels with.
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use domain::ids::{SessionId, UserId};
 use storage::{Database, ReadUser, RotateSession, StoreError, TenantStore};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::fixture::{Fixture, t};
+use crate::fixture::{Fixture, on_sqlite, t};
 
 on_both! {
     a_rotation_that_fails_costs_its_neighbours_nothing
@@ -73,6 +76,33 @@ async fn a_rotation_that_fails_costs_its_neighbours_nothing(f: Fixture) {
     }
     assert_eq!(counters(&f).await, 20);
     assert_eq!(f.count("auth.audit_log_entries").await, 21);
+}
+
+/// Who comes while the file is being written waits, and is written with all others who do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rotations_on_sqlite_take_as_many_statements_as_one() {
+    on_sqlite(|f| async move {
+        let store = f.tenant();
+        let sessions = signed_in(&f, &store, 64).await;
+        let writing = store.begin().await.unwrap();
+        let before = f.database.statements();
+        let mut turns: Vec<_> =
+            sessions.iter().map(|(_, session)| Box::pin(store.rotate_session(rotate(&f, *session, 0, 1)))).collect();
+        poll_fn(|context| {
+            assert!(turns.iter_mut().all(|turn| turn.as_mut().poll(context).is_pending()));
+            Poll::Ready(())
+        })
+        .await;
+        writing.commit().await.unwrap();
+        for turn in turns {
+            assert!(turn.await.unwrap().is_some());
+        }
+        // BEGIN, the update, the audit, the read and COMMIT: for those who were on their way already, and for the rest.
+        let statements = f.database.statements() - before - 1;
+        assert!(statements <= 10, "{statements}");
+        assert_eq!((counters(&f).await, f.count("auth.audit_log_entries").await), (64, 64));
+    })
+    .await;
 }
 
 async fn rotations_of_callers_who_left_cost_the_others_nothing(f: Fixture) {

@@ -69,7 +69,7 @@ pub(super) static JUNK: &[Junk] = &[
     post(
         "token?grant_type=refresh_token",
         Body::Json("{\"refresh_token\":\"guessed-12-34\"}"),
-        &["400 refresh_token_not_found"],
+        &["400 refresh_token_not_found", "400 validation_failed"],
     ),
     post("verify", Body::Json("{\"type\":\"email\",\"token_hash\":\"guessed\"}"), &["403 otp_expired"]),
 ];
