@@ -1,5 +1,7 @@
 //! Password hashing away from the request threads, fairly among projects: a flood on one does not slow another.
 
+mod threads;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use domain::secret::Secret;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use self::threads::Threads;
 use crate::kit::{Address, Behaviour, Death, Lost, Post, Timer, answer_by};
 use crate::stats::Stats;
 use crate::work::{current_deadline, current_hashing_quota};
@@ -171,9 +174,10 @@ pub(crate) enum HashingMessage {
     Rest,
 }
 
-/// The pool: hands jobs to blocking threads, one per worker.
+/// The pool: hands jobs to its threads, one per worker.
 pub(crate) struct HashingPool {
     queue: FairQueue<HashingJob>,
+    threads: Threads,
     /// Of workers that are free; never more than there are workers.
     scratch: Vec<Scratch>,
     rest: Option<Timer>,
@@ -186,7 +190,8 @@ impl HashingPool {
     pub(crate) fn new(workers: usize, most_waiting: usize, entropy: Arc<dyn Entropy>, stats: Arc<Stats>) -> Self {
         let cores = || std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let workers = if workers == 0 { cores() } else { workers };
-        Self { queue: FairQueue::new(workers, most_waiting), scratch: Vec::new(), rest: None, entropy, stats }
+        let (queue, threads) = (FairQueue::new(workers, most_waiting), Threads::new(workers));
+        Self { queue, threads, scratch: Vec::new(), rest: None, entropy, stats }
     }
 
     fn start_jobs(&mut self, me: &Address<HashingMessage>) {
@@ -204,7 +209,7 @@ impl HashingPool {
             let scratch = self.scratch.pop().unwrap_or_default();
             let mut worker = Worker { pool: me.clone(), project, scratch };
             let (entropy, stats) = (Arc::clone(&self.entropy), Arc::clone(&self.stats));
-            tokio::task::spawn_blocking(move || {
+            self.threads.run(move || {
                 let began = Instant::now();
                 job.task.run(&*entropy, &mut worker.scratch);
                 stats.hashing_micros.add(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));

@@ -195,7 +195,6 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::arrivals::Arrivals;
     use crate::client::Failure;
 
     /// A server that takes its time, and fails until it is up.
@@ -218,10 +217,6 @@ mod tests {
 
     fn slow(millis: u64) -> Slow {
         Slow { takes: Duration::from_millis(millis), up: Instant::now() }
-    }
-
-    fn open(rate: f64) -> Pace {
-        Pace::Open(Arc::new(Arrivals::steady(rate)))
     }
 
     async fn run(act: Slow, clients: usize, pace: Pace, limits: Limits, stop: &Stop) -> (Measured, Arc<Recorder>) {
@@ -252,7 +247,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_open_loop_keeps_its_rate_while_clients_are_free() {
         let (_switch, stop) = Stop::by_hand();
-        let (measured, recorder) = run(slow(50), 20, open(100.0), limits(1), &stop).await;
+        let (measured, recorder) = run(slow(50), 20, Pace::steady(100.0), limits(1), &stop).await;
         assert_eq!((recorder.counts().0, measured.missed), (1_000, 0));
         assert!((percentile(&recorder, 99.0) - 0.05).abs() < 0.003);
     }
@@ -261,7 +256,7 @@ mod tests {
     async fn what_waited_for_a_client_counts_from_its_intended_start() {
         // Ten a second arrive, five a second are served: the backlog grows by half a second each second.
         let (_switch, stop) = Stop::by_hand();
-        let (measured, recorder) = run(slow(200), 1, open(10.0), limits(0), &stop).await;
+        let (measured, recorder) = run(slow(200), 1, Pace::steady(10.0), limits(0), &stop).await;
         assert_eq!((recorder.counts().0, measured.missed), (50, 50));
         assert!((percentile(&recorder, 100.0) - 5.1).abs() < 0.02, "{}", percentile(&recorder, 100.0));
         assert!((percentile(&recorder, 50.0) - 2.6).abs() < 0.11, "{}", percentile(&recorder, 50.0));
@@ -283,7 +278,7 @@ mod tests {
             switch.send_replace(true);
             switch.closed().await;
         });
-        let (measured, recorder) = run(slow(10), 100, open(10.0), limits(1), &stop).await;
+        let (measured, recorder) = run(slow(10), 100, Pace::steady(10.0), limits(1), &stop).await;
         assert!((29..=31).contains(&recorder.counts().0), "{:?}", recorder.counts());
         assert!(measured.missed <= 1);
         assert!(measured.elapsed < Duration::from_secs(4));

@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::recorder::Recorder;
 use crate::report::{self, Report, table};
 use crate::scenario::Scenario;
-use crate::stage::Stage;
+use crate::stage::{Options, Stage};
 use crate::stop::Stop;
 use crate::target::Target;
 use crate::thresholds;
@@ -21,9 +21,10 @@ use crate::watch::Watch;
 
 /// `tenantry-load run`: measures, shows and writes the report.
 pub(crate) async fn command(run: &args::Run) -> anyhow::Result<ExitCode> {
-    let report = execute(run).await?;
+    let options = run.options().map_err(anyhow::Error::msg)?;
+    let report = execute(&run.subject, options, run.repeat).await?;
     let written = report::write(&report, &run.outputs());
-    if run.json {
+    if run.subject.json {
         println!("{}", report.to_json());
     } else {
         print!("{}", table::report(&report));
@@ -41,20 +42,19 @@ pub(crate) async fn command(run: &args::Run) -> anyhow::Result<ExitCode> {
     Ok(if report.held() { ExitCode::SUCCESS } else { ExitCode::from(3) })
 }
 
-/// Prepares, measures and cleans up: whatever happens once something was made, it is removed before this returns.
-pub(crate) async fn execute(run: &args::Run) -> anyhow::Result<Report> {
-    let options = run.options().map_err(anyhow::Error::msg)?;
-    let guard = Guard::new(run.target.i_own_this_host);
+/// Prepares, measures so many times and cleans up: whatever happens once something was made, it is removed before this returns.
+pub(crate) async fn execute(subject: &args::Subject, options: Options, times: u32) -> anyhow::Result<Report> {
+    let guard = Guard::new(subject.target.i_own_this_host);
     let http = guarded(options.clients, options.timeout, &guard)?;
-    let target = Target::open(&run.target, &http, &guard).await?;
-    if let Some(metrics) = &run.load.metrics {
+    let target = Target::open(&subject.target, &http, &guard).await?;
+    if let Some(metrics) = &subject.load.metrics {
         guard.admit(metrics).await?;
     }
     let of_gateway = || target.gateway.as_ref().map(|gateway| format!("{}/metrics", gateway.url()));
-    let watch = Watch::open(&run.load.pid, run.load.metrics.clone().or_else(of_gateway), &http)?;
+    let watch = Watch::open(&subject.load.pid, subject.load.metrics.clone().or_else(of_gateway), &http)?;
     let started = report::now();
-    let mut stage = Stage::new(options.clone(), target, Progress::new(run.json), Stop::on_ctrl_c());
-    let measured = repeat(run, &mut stage, &watch).await;
+    let mut stage = Stage::new(options.clone(), target, Progress::new(subject.json), Stop::on_ctrl_c());
+    let measured = repeat(subject, times, &mut stage, &watch).await;
     let addresses = stage.addresses();
     let projects = stage.projects().len();
     let removed = stage.clean_up().await;
@@ -64,7 +64,7 @@ pub(crate) async fn execute(run: &args::Run) -> anyhow::Result<Report> {
         (Err(failure), Ok(())) => return Err(failure),
         (Err(failure), Err(left)) => return Err(failure.context(format!("{left:#}"))),
     };
-    let about = run.scenario.about();
+    let about = subject.scenario.about();
     Ok(Report {
         format: report::FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -82,16 +82,21 @@ pub(crate) async fn execute(run: &args::Run) -> anyhow::Result<Report> {
             .manner
             .map(|manner| (manner.think.start().as_secs_f64(), manner.think.end().as_secs_f64())),
         options: options.settings.iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        thresholds: thresholds::judge(&run.thresholds(), &runs),
+        thresholds: thresholds::judge(&subject.thresholds(), &runs),
         runs,
     })
 }
 
-async fn repeat(run: &args::Run, stage: &mut Stage, watch: &Watch) -> anyhow::Result<Vec<report::Run>> {
-    stage.make_projects(run.scenario, run.projects()).await?;
+async fn repeat(
+    subject: &args::Subject,
+    times: u32,
+    stage: &mut Stage,
+    watch: &Watch,
+) -> anyhow::Result<Vec<report::Run>> {
+    stage.make_projects(subject.scenario, subject.projects()).await?;
     let mut runs = Vec::new();
-    for _ in 0..run.repeat {
-        match measure(run.scenario, stage, watch, run.json).await {
+    for _ in 0..times {
+        match measure(subject.scenario, stage, watch, subject.json).await {
             Ok(measured) => runs.push(measured),
             // What was measured before the interrupt is worth showing.
             Err(_) if !runs.is_empty() && stage.stop().is_requested() => break,

@@ -1,5 +1,6 @@
 //! What a scenario stands on: projects, users, sessions, and a list of what has to be removed.
 
+use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -50,15 +51,15 @@ pub(crate) struct Ledger(Arc<Mutex<Entries>>);
 
 #[derive(Default)]
 struct Entries {
-    users: Vec<(Project, String)>,
-    projects: Vec<String>,
+    users: HashMap<String, Project>,
+    projects: HashSet<String>,
 }
 
 impl Ledger {
     /// Notes a user that was made on `project`.
     pub(crate) fn note(&self, project: &Project, user: &str) {
         if project.reference().is_none() {
-            self.entries().users.push((project.clone(), user.to_owned()));
+            self.entries().users.insert(user.to_owned(), project.clone());
         }
     }
 
@@ -70,7 +71,7 @@ impl Ledger {
     fn left(&self) -> Option<String> {
         let entries = self.entries();
         let refs = entries.projects.iter().map(|reference| format!("project {reference}"));
-        let users = entries.users.iter().map(|(project, id)| format!("user {id} of {}", project.auth_url()));
+        let users = entries.users.iter().map(|(id, project)| format!("user {id} of {}", project.auth_url()));
         let all: Vec<_> = refs.chain(users).collect();
         let (shown, more) = all.split_at(all.len().min(NAMED));
         let more = if more.is_empty() { String::new() } else { format!(", and {} more", more.len()) };
@@ -78,11 +79,11 @@ impl Ledger {
     }
 
     fn user_is_gone(&self, id: &str) {
-        self.entries().users.retain(|(_, known)| known != id);
+        self.entries().users.remove(id);
     }
 
     fn project_is_gone(&self, reference: &str) {
-        self.entries().projects.retain(|known| known != reference);
+        self.entries().projects.remove(reference);
     }
 }
 
@@ -200,6 +201,20 @@ impl Stage {
         Ok(())
     }
 
+    /// At least `count` projects with their refs: as [`Self::own_projects`], and more are made where there are fewer.
+    pub(crate) async fn fleet(&mut self, count: usize) -> anyhow::Result<Vec<(Project, String)>> {
+        let missing = count.saturating_sub(self.own_projects()?.len());
+        self.add_projects(u32::try_from(missing)?, &json!({})).await?;
+        self.own_projects()
+    }
+
+    /// The projects with their refs, for scenarios that change or pause them; an error where one was given to the run.
+    pub(crate) fn own_projects(&self) -> anyhow::Result<Vec<(Project, String)>> {
+        let own = |project: &Project| Some((project.clone(), project.reference()?.to_owned()));
+        let own: Option<Vec<_>> = self.projects().iter().map(own).collect();
+        own.context("this changes projects: it takes those that it made itself")
+    }
+
     /// Makes `count` confirmed users with addresses and a password that only this run knows, dealt out to the projects in
     /// turn.
     pub(crate) async fn users(&mut self, count: u32) -> anyhow::Result<Vec<User>> {
@@ -275,7 +290,7 @@ impl Stage {
         if !users.is_empty() {
             let bar = self.progress.steps("removing users", users.len() as u64);
             let removals = stream::iter(&users)
-                .map(|(project, id)| remove_user(project, id, ledger))
+                .map(|(id, project)| remove_user(project, id, ledger))
                 .buffer_unordered(AT_ONCE)
                 .inspect(|_| bar.inc(1));
             failures.extend(removals.filter_map(async |removed| removed.err()).collect::<Vec<_>>().await);

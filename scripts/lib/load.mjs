@@ -7,6 +7,9 @@ import { temporaryFolder } from './services.mjs';
 
 const figures = ({ requests, errors, throughput, latency_ms: { p50, p99 } }) => ({ requests, errors, rate: throughput, p50, p99 });
 
+/** Makes of `sign-in-and-refresh` a scenario of refreshes. */
+export const ONLY_REFRESH = { options: { 'sign-in-share': 0, 'user-read-share': 0 } };
+
 /** A scenario of a single step, `settings` or another one that scenarios of files can have: its file, which goes with this process. */
 export function only(step) {
   const file = path.join(temporaryFolder('scenario').path, `${step}.toml`);

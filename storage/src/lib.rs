@@ -57,6 +57,8 @@ mod refresh_tokens;
 mod revocations;
 mod rotate_on_sqlite;
 mod rotate_session;
+#[cfg(test)]
+mod server_database;
 mod sessions;
 mod share;
 mod sign_up;

@@ -3,18 +3,16 @@
 //! `TENANTRY_TEST_USERS` says how many users one project has (20,000 unless told): with 1,000,000 and `--nocapture` the tests measure.
 
 use std::env;
-use std::process;
 use std::time::Instant;
 
-use domain::secret::Secret;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Row as _, SqlitePool};
+use sqlx::{AssertSqlSafe, PgPool, Row as _, SqlitePool};
 
 use crate::backend::Access;
 use crate::database::{Database, Placement};
 use crate::pools::Pools;
+use crate::server_database::{ServerDatabase, pool};
 use crate::sql::Listed;
 
-const URL: &str = "TENANTRY_TEST_POSTGRES_URL";
 const PROJECT: &str = "11111111-1111-1111-1111-111111111111";
 /// A user with 10,000 sessions, half of them used again after their beginning.
 const BUSY: &str = "'22222222-2222-2222-2222-222222222222'";
@@ -378,16 +376,10 @@ async fn sqlite_finds_large_things_through_their_indexes() {
 #[tokio::test]
 #[ignore = "needs PostgreSQL: set TENANTRY_TEST_POSTGRES_URL"]
 async fn postgres_finds_large_things_through_their_indexes() {
-    let server = env::var(URL).unwrap_or_else(|_| panic!("{URL} is not set"));
-    let name = format!("tenantry_storage_plans_{}", process::id());
-    let mut side = PgConnection::connect(&server).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut side).await.unwrap();
-    let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
-    let placement = Placement::Postgres { url: Secret::new(url), max_connections: 2 };
-    let database = Database::connect(&placement).await.unwrap();
+    let server = ServerDatabase::create("storage_plans").await;
+    let database = Database::connect(&server.placement).await.unwrap();
     database.migrate().await.unwrap();
-    let Access::Always(Pools::Postgres(pool)) = &database.backend.core.access else { panic!("not on PostgreSQL") };
-    let pool = pool.clone();
+    let pool = pool(&database.backend);
     let outcome = tokio::spawn(async move {
         let mut connection = pool.acquire().await.unwrap();
         sqlx::raw_sql("set statement_timeout = 0").execute(&mut *connection).await.unwrap();
@@ -405,6 +397,6 @@ async fn postgres_finds_large_things_through_their_indexes() {
     })
     .await;
     database.close().await;
-    sqlx::raw_sql(AssertSqlSafe(format!("drop database {name} with (force)"))).execute(&mut side).await.unwrap();
+    server.remove().await;
     outcome.unwrap();
 }

@@ -382,6 +382,7 @@ pub(crate) mod tests {
                 "pools.rs",
                 "call_function.rs",
                 "plans.rs",
+                "server_database.rs",
                 "control/plans.rs",
                 "archive/schema.rs",
                 "statistics.rs",

@@ -60,30 +60,17 @@ async fn look(pool: &PgPool, schema: Schema) -> Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::env;
-    use std::process;
-
-    use domain::secret::Secret;
-    use sqlx::{Connection as _, PgConnection};
-
     use super::*;
-    use crate::database::{Database, Placement};
-
-    const URL: &str = "TENANTRY_TEST_POSTGRES_URL";
+    use crate::database::Database;
+    use crate::server_database::{ServerDatabase, pool};
 
     #[tokio::test]
     #[ignore = "needs PostgreSQL: set TENANTRY_TEST_POSTGRES_URL"]
     async fn tables_are_looked_at_as_often_as_they_double() {
-        let server = env::var(URL).unwrap_or_else(|_| panic!("{URL} is not set"));
-        let name = format!("tenantry_storage_statistics_{}", process::id());
-        let mut side = PgConnection::connect(&server).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut side).await.unwrap();
-        let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
-        let placement = Placement::Postgres { url: Secret::new(url), max_connections: 2 };
-        let database = Database::connect(&placement).await.unwrap();
+        let server = ServerDatabase::create("storage_statistics").await;
+        let database = Database::connect(&server.placement).await.unwrap();
         database.migrate().await.unwrap();
-        let Access::Always(Pools::Postgres(pool)) = &database.backend.core.access else { panic!("not on PostgreSQL") };
-        let pool = pool.clone();
+        let pool = pool(&database.backend);
         let outcome = tokio::spawn(async move {
             let add = "insert into auth.audit_log_entries (instance_id, id, payload, ip_address)
                 select '11111111-1111-1111-1111-111111111111', gen_random_uuid(), '{}', '' from generate_series(1, $1)";
@@ -107,7 +94,7 @@ mod tests {
         })
         .await;
         database.close().await;
-        sqlx::raw_sql(AssertSqlSafe(format!("drop database {name} with (force)"))).execute(&mut side).await.unwrap();
+        server.remove().await;
         outcome.unwrap();
     }
 }

@@ -1,16 +1,19 @@
 //! `tenantry-load find-capacity`.
 
+use std::time::Duration;
+
 use clap::Args;
 
-use super::Run;
+use super::Subject;
 use super::numbers::positive;
+use crate::stage::Options;
 
 /// What is run, and how the search goes.
 #[derive(Args)]
 pub(crate) struct FindCapacity {
     #[command(flatten)]
-    pub(crate) run: Run,
-    /// Seconds that every rate is measured, instead of --duration.
+    pub(crate) subject: Subject,
+    /// Seconds that every rate is measured.
     #[arg(long, default_value = "5", value_parser = positive)]
     pub(crate) step: f64,
     /// Rates that are tried at most.
@@ -19,8 +22,14 @@ pub(crate) struct FindCapacity {
 }
 
 impl FindCapacity {
-    /// The first rate, where --rate does not name one.
+    /// The first rate that is tried.
     pub(crate) fn first(&self) -> f64 {
-        20.0
+        self.subject.rate().unwrap_or(20.0)
+    }
+
+    /// What the scenario may know while `rate` is tried.
+    pub(crate) fn options(&self, rate: f64) -> Result<Options, String> {
+        let step = Duration::from_secs_f64(self.step);
+        self.subject.load.options(self.subject.scenario, Some(rate), step)
     }
 }

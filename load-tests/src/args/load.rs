@@ -24,7 +24,7 @@ pub(crate) struct LoadArguments {
     #[arg(long, value_name = "MIN..MAX", value_parser = parse_think_time)]
     pub(crate) think_time: Option<RangeInclusive<Duration>>,
     /// Clients that begin in a second, where they think between journeys [default: all of them].
-    #[arg(long, value_name = "CLIENTS", value_parser = positive, requires = "think_time")]
+    #[arg(long, value_name = "CLIENTS", value_parser = positive)]
     pub(crate) hatch_rate: Option<f64>,
     /// Seconds of load before the measurement [default: 2].
     #[arg(long, value_parser = not_negative)]
@@ -59,7 +59,14 @@ impl LoadArguments {
         duration: Duration,
     ) -> Result<Options, String> {
         let plan = scenario.plan();
-        let manner = self.think_time.clone().map(|think| Manner { think, hatch_rate: self.hatch_rate });
+        let manner = self
+            .think_time
+            .clone()
+            .or(plan.think_time.clone())
+            .map(|think| Manner { think, hatch_rate: self.hatch_rate });
+        if self.hatch_rate.is_some() && manner.is_none() {
+            return Err("--hatch-rate is for clients who think: it needs --think-time".to_owned());
+        }
         if rate.is_some() && manner.is_some() {
             return Err("--think-time is for closed loops: with a rate, journeys begin at fixed times".to_owned());
         }

@@ -10,6 +10,7 @@ mod load;
 mod numbers;
 mod report;
 mod run;
+mod subject;
 mod target;
 
 pub(crate) use capacity::FindCapacity;
@@ -17,6 +18,7 @@ pub(crate) use compare::Compare;
 pub(crate) use load::LoadArguments;
 pub(crate) use report::Render;
 pub(crate) use run::Run;
+pub(crate) use subject::Subject;
 pub(crate) use target::TargetArguments;
 
 /// Load scenarios for any server that speaks the Supabase Auth API.
@@ -49,7 +51,7 @@ pub(crate) enum Command {
     Run(Box<Run>),
     /// Raises the rate until something breaks, and says what saturates first.
     ///
-    /// Every step is a run of its own in an open loop: the rate grows by half while everything holds that --fail-on asks for
+    /// Every step is a run of its own in an open loop, without reports: the rate grows by half while everything holds that --fail-on asks for
     /// [default: p99<250ms,errors<1%,missed<1%], then the search halves its way in. Name the server's processes with --pid
     /// (gateway and database) to learn what saturates.
     ///

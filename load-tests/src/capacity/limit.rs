@@ -24,6 +24,8 @@ pub(super) enum Limit {
     Server,
     /// CPU time of a database, with its process name.
     Database(String),
+    /// CPU time of programs on this machine that nobody named.
+    Others,
     /// The server refuses on purpose (429).
     Refusals,
     /// No CPU is full: locks, connections, the disk, or too few clients.
@@ -39,6 +41,8 @@ pub(super) struct Spending {
     pub(super) server: Option<f64>,
     /// By process name.
     pub(super) databases: Vec<(String, f64)>,
+    /// All other programs on this machine, where the system tells.
+    pub(super) others: Option<f64>,
     /// Threads that hash, on average.
     pub(super) hashing: Option<f64>,
     /// Passwords that wait to be hashed, on average.
@@ -63,18 +67,23 @@ impl Spending {
         let told = run.metrics.as_ref().map(|usage| usage.cpu_percent);
         let refused: u64 =
             run.errors_by_status().iter().filter(|(status, _)| status.starts_with("429")).map(|(_, count)| count).sum();
-        Self {
+        let mut spending = Self {
             generator: run.generator.as_ref().map_or(0.0, |usage| usage.cpu_percent),
             server: server.or(told),
             databases,
             hashing: mean(run, HASHING),
             queue: mean(run, WAITING),
             refused: if run.requests > 0 { refused as f64 * 100.0 / run.requests as f64 } else { 0.0 },
-        }
+            others: None,
+        };
+        spending.others = run.machine_percent.map(|all| (all - spending.known()).max(0.0));
+        spending
     }
 
-    fn on_databases(&self) -> f64 {
-        self.databases.iter().map(|(_, percent)| percent).sum()
+    /// Of all whose names are known.
+    fn known(&self) -> f64 {
+        let databases: f64 = self.databases.iter().map(|(_, percent)| percent).sum();
+        self.generator + self.server.unwrap_or(0.0) + databases
     }
 }
 
@@ -89,23 +98,18 @@ fn mean(run: &Run, gauge: &str) -> Option<f64> {
 
 /// Says what saturates first, on a machine with this many cores that server and generator share.
 pub(super) fn limit(spending: &Spending, cores: f64) -> Limit {
-    let all = cores * 100.0;
     if spending.refused >= 0.5 {
         return Limit::Refusals;
     }
-    let server = spending.server.unwrap_or(0.0);
-    let used = spending.generator + server + spending.on_databases();
-    if used >= all * FULL {
-        let most = spending.databases.iter().max_by(|(_, a), (_, b)| a.total_cmp(b));
-        let database = most.map_or(0.0, |(_, percent)| *percent);
-        if spending.generator >= server && spending.generator >= database {
-            return Limit::Generator;
-        }
-        if let Some((name, _)) = most.filter(|_| database > server) {
-            return Limit::Database(name.clone());
-        }
+    let others = spending.others.unwrap_or(0.0);
+    if spending.known() + others >= cores * 100.0 * FULL {
         let hashing = spending.hashing.unwrap_or(0.0) * 100.0;
-        return if hashing >= server / 2.0 { Limit::Hashing } else { Limit::Server };
+        let server = spending.server.unwrap_or(0.0);
+        let in_server = if hashing >= server / 2.0 { Limit::Hashing } else { Limit::Server };
+        let databases = spending.databases.iter().map(|(name, percent)| (*percent, Limit::Database(name.clone())));
+        let all = [(others, Limit::Others), (server, in_server), (spending.generator, Limit::Generator)];
+        let most = databases.chain(all).max_by(|(one, _), (other, _)| one.total_cmp(other));
+        return most.map_or(Limit::Unknown, |(_, limit)| limit);
     }
     if spending.queue.is_some_and(|queue| queue >= QUEUE) {
         return Limit::Hashing;
@@ -125,6 +129,11 @@ impl Limit {
             Self::Hashing => "hashing of passwords: the CPU time that a password is meant to cost".to_owned(),
             Self::Server => "CPU of the server, outside of hashing".to_owned(),
             Self::Database(name) => format!("CPU of the database ({name})"),
+            Self::Others => {
+                "CPU, of programs that were not named: name those of the server (--pid), a database above all, and end \
+                 the others"
+                    .to_owned()
+            }
             Self::Refusals => "rate limits: the server refuses with 429 what it could answer".to_owned(),
             Self::Waiting => "a wait, no CPU: connections of a pool, locks, the disk, or too few --clients".to_owned(),
             Self::Unknown => {
@@ -151,6 +160,18 @@ mod tests {
         assert_eq!(limit(&spending(20.0, 60.0, 110.0), 2.0), Limit::Database("postgres".to_owned()));
         let hashing = Spending { hashing: Some(1.4), ..spending(20.0, 160.0, 10.0) };
         assert_eq!(limit(&hashing, 2.0), Limit::Hashing);
+    }
+
+    #[test]
+    fn on_a_machine_that_others_fill_they_are_the_limit() {
+        let beside = Spending { others: Some(120.0), ..spending(20.0, 40.0, 10.0) };
+        assert_eq!(limit(&beside, 2.0), Limit::Others);
+        let mut run = sample_run();
+        run.machine_percent = Some(150.0);
+        let seen = Spending::of(&run);
+        assert_eq!(seen.others, Some(150.0 - seen.known()));
+        run.machine_percent = Some(0.0);
+        assert_eq!(Spending::of(&run).others, Some(0.0), "clocks that differ a little");
     }
 
     #[test]

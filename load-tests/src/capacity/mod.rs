@@ -54,17 +54,17 @@ struct Step {
 
 /// Searches and prints what was found.
 pub(crate) async fn command(mut arguments: FindCapacity) -> anyhow::Result<ExitCode> {
-    if arguments.run.thresholds().is_empty() {
-        arguments.run.fail_on = vec![thresholds::parse(DEFAULT).map_err(anyhow::Error::msg)?];
+    if arguments.subject.thresholds().is_empty() {
+        arguments.subject.fail_on = vec![thresholds::parse(DEFAULT).map_err(anyhow::Error::msg)?];
     }
-    let json = arguments.run.json;
-    let mut search = Search::new(arguments.run.rate().unwrap_or(arguments.first()), arguments.steps);
+    let json = arguments.subject.json;
+    let mut search = Search::new(arguments.first(), arguments.steps);
     let mut steps = Vec::new();
     let mut broken: Option<(f64, Run)> = None;
     let mut about = None;
     while let Some(rate) = search.next() {
-        arguments.run.set_step(rate, arguments.step);
-        let report = run::execute(&arguments.run).await?;
+        let options = arguments.options(rate).map_err(anyhow::Error::msg)?;
+        let report = run::execute(&arguments.subject, options, 1).await?;
         let Some(last) = report.runs.last() else { break };
         let step = Step::new(rate, &report, last);
         if !json {

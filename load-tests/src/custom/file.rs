@@ -1,10 +1,14 @@
 //! The form of a file.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::person::Operation;
 use crate::arrivals::Curve;
+use crate::journeys::parse_think_time;
 use crate::scenario::Plan;
 use crate::thresholds::{self, Thresholds};
 
@@ -44,6 +48,8 @@ pub(super) struct Load {
     curve: Option<Curve>,
     duration: Option<f64>,
     warm_up: Option<f64>,
+    #[serde(default, deserialize_with = "read_think_time")]
+    think_time: Option<RangeInclusive<Duration>>,
 }
 
 /// A share of the turns.
@@ -71,6 +77,11 @@ fn once() -> u32 {
 fn read_thresholds<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<Thresholds>, D::Error> {
     let lists = Vec::<String>::deserialize(from)?;
     lists.iter().map(|list| thresholds::parse(list).map_err(serde::de::Error::custom)).collect()
+}
+
+fn read_think_time<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<RangeInclusive<Duration>>, D::Error> {
+    let text = String::deserialize(from)?;
+    parse_think_time(&text).map(Some).map_err(serde::de::Error::custom)
 }
 
 impl File {
@@ -114,13 +125,16 @@ impl Load {
         if self.curve.is_some() && self.rate.is_none() {
             return Err("load.curve: shapes load.rate, which is not there".to_owned());
         }
+        if self.think_time.is_some() && self.rate.is_some() {
+            return Err("load.think-time: is for closed loops, without load.rate".to_owned());
+        }
         Ok(())
     }
 
     /// What it asks for.
     pub(super) fn plan(self, fail_on: Vec<Thresholds>) -> Plan {
-        let Self { clients, users, projects, rate, curve, duration, warm_up } = self;
-        Plan { clients, users, projects, rate, curve, duration, warm_up, fail_on }
+        let Self { clients, users, projects, rate, curve, duration, warm_up, think_time } = self;
+        Plan { clients, users, projects, rate, curve, duration, warm_up, think_time, fail_on }
     }
 }
 
@@ -141,6 +155,13 @@ mod tests {
     }
 
     #[test]
+    fn people_of_a_file_may_think() {
+        let file = File::read(&format!("name = \"n\"\n[load]\nthink-time = \"0.5..2\"\n{STEP}")).unwrap();
+        let plan = file.load.plan(Vec::new());
+        assert_eq!(plan.think_time, Some(Duration::from_millis(500)..=Duration::from_secs(2)));
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_line_or_field() {
         for (text, names) in [
             ("name = \"n\"\n[[steps]]\ndo = \"dance\"\n".to_owned(), "line 3"),
@@ -152,6 +173,8 @@ mod tests {
             (format!("name = \"n\"\n[load]\nclients = 10001\n{STEP}"), "load.clients"),
             (format!("name = \"n\"\n[load]\nwarm-up = -1.0\n{STEP}"), "load.warm-up"),
             (format!("name = \"n\"\n[load]\ncurve = \"day\"\n{STEP}"), "load.curve"),
+            (format!("name = \"n\"\n[load]\nthink-time = \"2..1\"\n{STEP}"), "line 3"),
+            (format!("name = \"n\"\n[load]\nthink-time = \"1..2\"\nrate = 1.0\n{STEP}"), "load.think-time"),
             (format!("name = \"n\"\nconfiguration = 1\n{STEP}"), "configuration"),
             ("name = \"n\"\nsteps = []\n".to_owned(), "steps: there is none"),
             (format!("name = \" \"\n{STEP}"), "name:"),

@@ -38,6 +38,9 @@ pub(crate) struct Run {
     /// What this program spent itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) generator: Option<Usage>,
+    /// What all programs on this machine spent together, in percent of one core.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) machine_percent: Option<f64>,
     pub(crate) series: Series,
     /// What the scenario has to say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -122,6 +125,7 @@ impl Run {
             metrics: scraped.and_then(|scraped| usage(&scraped.load)),
             gauges: gauges.map(|(name, points)| ((*name).to_owned(), points.clone())).collect(),
             generator: watched.generator.as_ref().and_then(usage),
+            machine_percent: watched.machine_percent,
             series: recorder.series(Instant::now()),
             notes,
         }
@@ -312,6 +316,7 @@ pub(crate) mod tests {
             metrics: None,
             gauges: BTreeMap::new(),
             generator: None,
+            machine_percent: None,
             series: Series {
                 interval_seconds: 1.0,
                 all: points.clone(),

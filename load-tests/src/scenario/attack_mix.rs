@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 
 use self::junk::JUNK;
 use super::{About, Act, Cast, Pace, Scenario, Setting, Settings};
-use crate::arrivals::Arrivals;
 use crate::client::{Failure, Probe, Project, Session, User};
 use crate::stage::{Ledger, Stage, random_text};
 use crate::steps::Steps;
@@ -61,7 +60,7 @@ impl Scenario for AttackMix {
                 ledger: ledger.clone(),
                 turn: number as usize,
             });
-            Ok(Cast::new(stage, attackers).with(Pace::Open(Arc::new(Arrivals::steady(rate))), 0.0, readers))
+            Ok(Cast::new(stage, attackers).with(Pace::steady(rate), 0.0, readers))
         })
     }
 }

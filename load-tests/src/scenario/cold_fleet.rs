@@ -10,9 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::future::{BoxFuture, LocalBoxFuture};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use reqwest::Method;
-use serde_json::json;
 
-use super::{About, Act, Cast, Scenario, Setting};
+use super::{About, Act, Cast, FLEET, Scenario, Setting};
 use crate::client::{Failure, Project, Session, User, send};
 use crate::stage::Stage;
 use crate::steps::Steps;
@@ -42,12 +41,7 @@ impl Scenario for ColdFleet {
             ],
             needs_gateway: true,
             settings: &[
-                Setting {
-                    name: "fleet",
-                    default: 100.0,
-                    most: 100_000.0,
-                    does: "projects in all, where --projects names fewer",
-                },
+                FLEET,
                 Setting {
                     name: "sign-in",
                     default: 0.0,
@@ -61,13 +55,9 @@ impl Scenario for ColdFleet {
     fn prepare<'a>(&'a self, stage: &'a mut Stage) -> LocalBoxFuture<'a, anyhow::Result<Cast>> {
         Box::pin(async move {
             let settings = stage.options().settings.clone();
-            let wanted = (settings.get("fleet") as usize).max(stage.options().clients as usize);
-            let missing = wanted.saturating_sub(stage.projects().len());
-            stage.add_projects(u32::try_from(missing)?, &json!({})).await?;
+            let count = (settings.get(FLEET.name) as usize).max(stage.options().clients as usize);
+            let projects = stage.fleet(count).await?.into_iter().map(|(project, _)| project).collect();
             let gateway = stage.gateway()?.clone();
-            let projects: Vec<_> =
-                stage.projects().iter().filter(|project| project.reference().is_some()).cloned().collect();
-            anyhow::ensure!(!projects.is_empty(), "this pauses projects: it takes those that it made itself");
             let with_users = settings.get("sign-in") >= 0.5;
             let sleepers = sleepers(stage, projects, with_users).await?;
             let clients = (0..stage.options().clients).map(|_| Waker {

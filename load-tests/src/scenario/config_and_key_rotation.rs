@@ -5,7 +5,6 @@
 //! one it replaces.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,7 +14,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{About, Act, Cast, Pace, Scenario, Setting};
-use crate::arrivals::Arrivals;
 use crate::client::{Failure, Project, Session, send, send_json};
 use crate::stage::Stage;
 use crate::steps::Steps;
@@ -61,26 +59,24 @@ impl Scenario for ConfigAndKeyRotation {
             let settings = stage.options().settings.clone();
             let gateway = stage.gateway()?.clone();
             let mut desks = Vec::new();
-            for project in stage.projects() {
-                let reference =
-                    project.reference().context("this changes projects: it takes those that it made itself")?;
-                let publishable = publishable(&gateway, reference).await?;
-                let keys = signing_keys(&gateway, reference).await?;
-                desks.push(Desk { project: project.clone(), keys, publishable, spent: None });
+            let mut refs = Vec::new();
+            for (project, reference) in stage.own_projects()? {
+                let publishable = publishable(&gateway, &reference).await?;
+                let keys = signing_keys(&gateway, &reference).await?;
+                desks.push(Desk { project, keys, publishable, spent: None });
+                refs.push(reference);
             }
-            let refs: Vec<_> = stage.projects().iter().filter_map(Project::reference).map(str::to_owned).collect();
             let users =
                 stage.sessions(stage.options().clients).await?.into_iter().map(|session| Reader { session, read: 0 });
             let configurer = Configurer { gateway: gateway.clone(), refs, turn: 0 };
             let rotator = Rotator { gateway, desks, turn: 0 };
-            let every = |rate: f64| Pace::Open(Arc::new(Arrivals::steady(rate)));
             let mut cast = Cast::new(stage, users);
             let (changes, rotations) = (settings.get("changes"), settings.get("rotations"));
             if changes > 0.0 {
-                cast = cast.with(every(changes), 0.0, [configurer]);
+                cast = cast.with(Pace::steady(changes), 0.0, [configurer]);
             }
             if rotations > 0.0 {
-                cast = cast.with(every(rotations), 0.0, [rotator]);
+                cast = cast.with(Pace::steady(rotations), 0.0, [rotator]);
             }
             Ok(cast)
         })

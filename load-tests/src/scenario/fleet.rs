@@ -6,13 +6,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::Context as _;
 use futures::future::{BoxFuture, LocalBoxFuture};
 use reqwest::Method;
 use serde_json::json;
 
 use super::turns::Turns;
-use super::{About, Act, Cast, Scenario, Setting};
+use super::{About, Act, Cast, FLEET, Scenario, Setting};
 use crate::client::{Failure, Project, send};
 use crate::fleet::requests;
 use crate::stage::Stage;
@@ -31,12 +30,7 @@ impl Scenario for Fleet {
             tables: &["control.*"],
             needs_gateway: true,
             settings: &[
-                Setting {
-                    name: "fleet",
-                    default: 100.0,
-                    most: 100_000.0,
-                    does: "projects in all, where --projects names fewer",
-                },
+                FLEET,
                 Setting {
                     name: "makes",
                     default: 0.2,
@@ -50,16 +44,9 @@ impl Scenario for Fleet {
     fn prepare<'a>(&'a self, stage: &'a mut Stage) -> LocalBoxFuture<'a, anyhow::Result<Cast>> {
         Box::pin(async move {
             let settings = stage.options().settings.clone();
-            let missing = (settings.get("fleet") as usize).saturating_sub(stage.projects().len());
-            stage.add_projects(u32::try_from(missing)?, &json!({})).await?;
+            let (projects, asked) =
+                (Arc::new(stage.fleet(settings.get(FLEET.name) as usize).await?), Arc::new(AtomicUsize::new(0)));
             let gateway = stage.gateway()?.clone();
-            let mut projects = Vec::new();
-            for project in stage.projects() {
-                let reference =
-                    project.reference().context("this changes projects: it takes those that it made itself")?;
-                projects.push((project.clone(), reference.to_owned()));
-            }
-            let (projects, asked) = (Arc::new(projects), Arc::new(AtomicUsize::new(0)));
             let clients = stage.options().clients as usize;
             let hands = (0..clients).map(|client| Hand {
                 gateway: gateway.clone(),

@@ -12,7 +12,6 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
 use super::{About, Act, Cast, Pace, Scenario, Setting};
-use crate::arrivals::Arrivals;
 use crate::client::{Failure, Session};
 use crate::report::Run;
 use crate::stage::Stage;
@@ -55,7 +54,7 @@ impl Scenario for GatewayRestart {
             let sessions = stage.sessions(stage.options().clients).await?;
             let apps = sessions.into_iter().map(|session| App { session, outage: Arc::clone(&outage), lost: false });
             let operator = Operator { command: stage.options().restart_command.clone() };
-            Ok(Cast::new(stage, apps).with(Pace::Open(Arc::new(Arrivals::steady(ONCE))), after, [operator]))
+            Ok(Cast::new(stage, apps).with(Pace::steady(ONCE), after, [operator]))
         })
     }
 

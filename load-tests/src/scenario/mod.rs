@@ -1,7 +1,9 @@
 //! What users do: the bundled scenarios, each in a file of its own.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, LocalBoxFuture};
 
@@ -104,6 +106,8 @@ pub(crate) struct Plan {
     pub(crate) duration: Option<f64>,
     /// Seconds.
     pub(crate) warm_up: Option<f64>,
+    /// The pause of a closed loop before each journey.
+    pub(crate) think_time: Option<RangeInclusive<Duration>>,
     pub(crate) fail_on: Vec<Thresholds>,
 }
 
@@ -131,6 +135,10 @@ pub(crate) struct Setting {
     pub(crate) most: f64,
     pub(crate) does: &'static str,
 }
+
+/// The number of projects, of scenarios that are about it.
+const FLEET: Setting =
+    Setting { name: "fleet", default: 100.0, most: 100_000.0, does: "projects in all, where --projects names fewer" };
 
 /// The options of a scenario, with their defaults.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -189,6 +197,13 @@ pub(crate) enum Pace {
     Journeys(Manner),
     /// At fixed times.
     Open(Arc<Arrivals>),
+}
+
+impl Pace {
+    /// So many journeys a second, from the first to the last.
+    pub(crate) fn steady(rate: f64) -> Self {
+        Self::Open(Arc::new(Arrivals::steady(rate)))
+    }
 }
 
 impl Cast {

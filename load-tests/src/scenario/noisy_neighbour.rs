@@ -3,14 +3,11 @@
 //! The first half of the measured time is quiet; then the flood begins. The watcher reads users at a low fixed rate all
 //! the time, and names its requests by the half they belong to: the ratio of the two 99th percentiles is the answer.
 
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use futures::future::{BoxFuture, LocalBoxFuture};
 use serde_json::json;
 
 use super::{About, Act, Cast, Pace, Scenario, Setting};
-use crate::arrivals::Arrivals;
 use crate::client::{Failure, Session, User};
 use crate::report::Run;
 use crate::stage::Stage;
@@ -79,11 +76,7 @@ impl Scenario for NoisyNeighbour {
             let victims = stage.users_of(&[flooded], options.users).await?;
             let crowd: Vec<_> = victims.iter().cycle().take(options.clients as usize).cloned().collect();
             let crowd = crowd.into_iter().map(|user| Flooder::new(user, wrong));
-            Ok(Cast::default().with(Pace::Open(Arc::new(Arrivals::steady(rate))), 0.0, readers).with(
-                stage.pace(),
-                FLOOD_BEGINS,
-                crowd,
-            ))
+            Ok(Cast::default().with(Pace::steady(rate), 0.0, readers).with(stage.pace(), FLOOD_BEGINS, crowd))
         })
     }
 

@@ -2,14 +2,11 @@
 
 mod growth;
 
-use std::sync::Arc;
-
 use futures::future::LocalBoxFuture;
 
 use self::growth::{Growth, Trend};
 use super::sign_in_and_refresh::SignInAndRefresh;
 use super::{About, Cast, Pace, Scenario, Setting};
-use crate::arrivals::Arrivals;
 use crate::report::Run;
 use crate::stage::Stage;
 
@@ -45,7 +42,7 @@ impl Scenario for Soak {
             let asked = stage.options().rate.is_some() || stage.options().manner.is_some();
             let mut cast = SignInAndRefresh.prepare(stage).await?;
             for group in cast.groups.iter_mut().filter(|_| !asked) {
-                group.pace = Pace::Open(Arc::new(Arrivals::steady(modest)));
+                group.pace = Pace::steady(modest);
             }
             Ok(cast)
         })

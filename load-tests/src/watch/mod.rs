@@ -14,6 +14,7 @@ mod process;
 
 use metrics::Metrics;
 pub(crate) use metrics::{GAUGES, Scraped};
+use process::machine_busy;
 pub(crate) use process::{Process, Sample};
 
 /// What is watched.
@@ -37,6 +38,8 @@ pub(crate) struct Watched {
     pub(crate) generator: Option<Load>,
     /// Where `/metrics` answered.
     pub(crate) metrics: Option<Scraped>,
+    /// All that runs on this machine, in percent of one core, where the system tells.
+    pub(crate) machine_percent: Option<f64>,
 }
 
 /// One process over time.
@@ -95,6 +98,7 @@ async fn watch(
     tokio::time::sleep_until(from).await;
     let mut loads = vec![Load::default(); processes.len()];
     let mut scraped = None;
+    let (began, busy_before) = (Instant::now(), machine_busy());
     let mut next = from;
     let mut last = false;
     loop {
@@ -116,7 +120,9 @@ async fn watch(
     }
     let generator = loads.pop().filter(|load| !load.samples.is_empty());
     loads.retain(|load| !load.samples.is_empty());
-    Watched { processes: loads, generator, metrics: scraped }
+    let busy = busy_before.zip(machine_busy()).map(|(before, after)| after.saturating_sub(before));
+    let machine_percent = busy.map(|busy| busy.as_secs_f64() * 100.0 / began.elapsed().as_secs_f64());
+    Watched { processes: loads, generator, metrics: scraped, machine_percent }
 }
 
 impl Load {
@@ -146,6 +152,7 @@ mod tests {
         assert!(process.samples.iter().all(|sample| sample.resident_mb > 0.0));
         assert_eq!(watched.generator.unwrap().pid, Some(own));
         assert_eq!(watched.metrics, None);
+        assert!(watched.machine_percent.is_some());
     }
 
     #[test]

@@ -53,6 +53,23 @@ impl Process {
     }
 }
 
+/// The time that the cores of this machine were busy since it began; nothing where that is not told.
+pub(super) fn machine_busy() -> Option<Duration> {
+    parse_busy(&fs::read_to_string("/proc/stat").ok()?)
+}
+
+/// Reads the first line of `/proc/stat` (proc(5)): user, nice, system, idle, iowait, irq, softirq and steal, of all cores.
+fn parse_busy(text: &str) -> Option<Duration> {
+    let fields = text.lines().next()?.strip_prefix("cpu ")?.split_ascii_whitespace();
+    let ticks: Vec<u64> = fields.map_while(|field| field.parse().ok()).collect();
+    let [user, nice, system, _idle, _iowait, irq, softirq, steal, ..] = ticks.as_slice() else { return None };
+    Some(of_ticks(user + nice + system + irq + softirq + steal))
+}
+
+fn of_ticks(ticks: u64) -> Duration {
+    TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX))
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stat {
     name: String,
@@ -110,8 +127,7 @@ fn sum(pid: u32, all: &HashMap<u32, Stat>) -> Option<Sample> {
         }
         family.extend(all.iter().filter(|(_, stat)| stat.parent == member).map(|(child, _)| *child));
     }
-    let cpu = TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX));
-    Some(Sample { pid, name: root.name.clone(), cpu, resident })
+    Some(Sample { pid, name: root.name.clone(), cpu: of_ticks(ticks), resident })
 }
 
 #[cfg(test)]
@@ -150,6 +166,15 @@ mod tests {
         let expected = Sample { pid: 10, name: "postgres".to_owned(), cpu: Duration::from_millis(130), resident: 123 };
         assert_eq!(sample, expected);
         assert_eq!(sum(99, &all), None);
+    }
+
+    #[test]
+    fn a_machine_is_busy_when_it_is_neither_idle_nor_waits_for_a_disk() {
+        let text = "cpu  100 20 3 4000 500 6 7 80 0 0\ncpu0 50 10 2 2000 250 3 3 40 0 0\n";
+        assert_eq!(parse_busy(text), Some(Duration::from_millis(2_160)));
+        for broken in ["", "intr 5", "cpu  100 20 3"] {
+            assert_eq!(parse_busy(broken), None, "{broken}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 // Requests one after the other or side by side, for what is measured too seldom or too slowly to need a load generator.
 import http from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /** The value below which a share of `numbers` lies; they must be sorted. */
 export const percentile = (numbers, share) => numbers[Math.min(numbers.length - 1, Math.floor(numbers.length * share))];
@@ -19,6 +20,18 @@ export function client(url) {
       request.on('error', reject).end(text);
     }),
   };
+}
+
+/** Takes `rate` steps a second for so many seconds, evenly, whether or not the ones before are done; gives how many. */
+export async function driveAt(rate, seconds, step) {
+  const steps = [];
+  const began = performance.now();
+  for (let turn = 0; turn < rate * seconds; turn += 1) {
+    await pause(began + (turn * 1000) / rate - performance.now());
+    steps.push(step(turn));
+  }
+  await Promise.all(steps);
+  return steps.length;
 }
 
 /** Lets `clients` take step after step for so many seconds; each step is `step(client, turn)` and gives a status. */

@@ -1,24 +1,20 @@
 // CPU time and memory of processes on this machine, from Linux's /proc.
 import fs from 'node:fs';
-import os from 'node:os';
 
 const TICK = 10e6; // nanoseconds of a clock tick in /proc/PID/stat
 const read = (file) => { try { return fs.readFileSync(file, 'utf8'); } catch { return ''; } };
 const fields = (pid) => read(`/proc/${pid}/stat`).split(') ').at(-1).split(' ');
 const tasks = (pid) => { try { return fs.readdirSync(`/proc/${pid}/task`).map(Number).sort((a, b) => a - b); } catch { return []; } };
 
-/** Resident memory in MiB. */
-export const resident = (pid) => Number(read(`/proc/${pid}/status`).match(/VmRSS:\s+(\d+)/)[1]) / 1024;
+const memory = (pid, name) => Number(read(`/proc/${pid}/status`).match(new RegExp(`${name}:\\s+(\\d+)`))[1]) / 1024;
 
-/**
- * The threads of a gateway that compute password hashes: those that its runtime starts beyond the one for each core which
- * serves requests. Ask while no hash has been computed yet; what it gives says so of a thread's id.
- */
-export function hashingThreads(pid) {
-  const named = (id) => read(`/proc/${pid}/task/${id}/comm`).startsWith('tokio');
-  const serving = new Set(tasks(pid).filter(named).slice(0, os.availableParallelism()));
-  return (id) => named(id) && !serving.has(id);
-}
+/** Resident memory in MiB. */
+export const resident = (pid) => memory(pid, 'VmRSS');
+/** The most it ever was. */
+export const peak = (pid) => memory(pid, 'VmHWM');
+
+/** Says of the id of a thread of a gateway whether it computes password hashes. */
+export const hashingThreads = (pid) => (id) => read(`/proc/${pid}/task/${id}/comm`).trim() === 'hashing';
 
 /** Nanoseconds of each thread of a process and its children, and of the children that have ended. */
 function threads(pid, found = new Map()) {

@@ -2,12 +2,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../gateway.mjs';
+import { FLAMES } from './flame.mjs';
 import { fleetChapter } from './fleet-page.mjs';
 import { count, number, table, time } from './table.mjs';
 
-const FOLDER = path.join(ROOT, 'docs/benchmarks');
+/** Where measurements and pictures lie. */
+export const FOLDER = path.join(ROOT, 'docs/benchmarks');
 const STORAGES = { postgres: 'PostgreSQL and Redis', sqlite: 'SQLite' };
-const PROFILES = [['flame-user.svg', 'GET /user'], ['flame-refresh.svg', 'refresh']];
 
 /**
  * CPU milliseconds a request of gateway and database: what the reference server, Supabase Auth, took on a like machine (two
@@ -81,16 +82,55 @@ function storage(name, measured) {
   });
   const header = ['request', 'clients', 'a second', 'p50 ms', 'p99 ms', 'hash', ...parts.map((part) => (part === 'redis' ? 'Redis' : part)), ...(isRemote ? ['together'] : []), 'gateway : bare axum', ...(isRemote ? ['database : pgbench'] : [])];
   const floors = [
-    ...measured.bare.map((each) => [`bare axum, ${each.request}`, each.clients, count(each.rate), number(each.cpu.handler)]),
-    ...(measured.pgbench ?? []).map((each) => [`pgbench, \`${each.statement}\``, each.clients, count(each.rate), number(each.cpu.database)]),
+    ...measured.bare.filter(({ clients }) => clients).map((each) => [`bare axum, ${each.request}`, each.clients, count(each.rate), number(each.cpu.handler)]),
+    ...(measured.pgbench ?? []).filter(({ clients }) => clients).map((each) => [`pgbench, \`${each.statement}\``, each.clients, count(each.rate), number(each.cpu.database)]),
   ];
   return `### ${name}
 
-${provenance(measured)}. Start to ready ${Math.round(measured.start_ms)} ms. Each line is ${measured.seconds} seconds; CPU is milliseconds a request.
+${provenance(measured)}. Start to ready ${Math.round(measured.start_ms)} ms. Each line is the middle one of ${measured.rounds} rounds of ${measured.seconds} seconds; CPU is milliseconds a request.
 
 ${table(header, rows, 1)}
 
 ${table(['the floor, in the same run', 'clients', 'a second', 'CPU ms'], floors, 1)}
+`;
+}
+
+/** What the flood does to every program of the machine. */
+function flood(measured) {
+  const { neighbour } = measured.postgres ?? {};
+  if (!neighbour) return '';
+  const { alone, beside } = neighbour.machine;
+  return `Hashing threads give way to all others
+(nice 10), but two busy cores are felt by whoever sleeps between requests: beside the same flood, a handler that does nothing, in a process of its own and asked as seldom, goes
+from a p99 of ${milliseconds(alone.p99)} to ${milliseconds(beside.p99)} (${times(beside.p99 / alone.p99)}). `;
+}
+
+/** Why a sign-in costs more than its statements do under load: it comes alone. */
+function seldom(measured) {
+  if (!measured) return '';
+  const { rate } = measured.seldom;
+  const [most] = measured.requests.map(({ clients }) => clients).sort((a, b) => b - a);
+  const at = (rows, wanted, clients) => rows.find((each) => Object.entries({ ...wanted, clients }).every(([name, value]) => each[name] === value));
+  const line = (name, rows, wanted) => {
+    const [alone, crowded] = [at(rows, wanted), at(rows, wanted, most)].map(together);
+    return [name, number(alone), number(crowded), times(alone / crowded)];
+  };
+  const rows = [
+    line('bare axum, GET /user', measured.bare, { request: 'GET /user' }),
+    line('pgbench, `select`', measured.pgbench, { statement: 'select' }),
+    line('pgbench, `update returning`', measured.pgbench, { statement: 'update returning' }),
+    line(`Tenantry, ${measured.seldom.request} (one statement, one commit)`, [measured.seldom, ...measured.requests], { request: measured.seldom.request }),
+  ];
+  const floor = ['select', 'update returning'].map((statement) => together(at(measured.pgbench, { statement }))).reduce((a, b) => a + b);
+  return `### Requests that come alone
+
+Two cores that hash answer ${rate} sign-ins a second. At that rate no request meets another: each wakes the gateway, the database and Redis from sleep, and each
+commit goes to the disk by itself. CPU milliseconds of the same requests at ${rate} a second, sent evenly, and as fast as ${most} clients get answers (PostgreSQL):
+
+${table(['', `${rate} a second`, `${most} clients`, ''], rows, 1)}
+
+So the time beside the hash is not the work of signing in, and there is a floor under it: one \`select\` and one \`update\` of a single row by pgbench, without a server
+in front, take ${milliseconds(floor)} at this rate. A sign-in is two statements, two calls of Redis and an answer over HTTP.
 `;
 }
 
@@ -104,12 +144,13 @@ of the threads that compute nothing else. *Reference* is Supabase Auth on a like
 
 ${targets(measured)}
 
-What clients wait is measured from their side (refreshes at once, the flood next door), and they share the cores with the server. How near the rest is to
+What clients wait is measured from their side (refreshes at once, the flood next door), and they share the cores with the server. ${flood(measured)}How near the rest is to
 what cannot be saved is said by two floors, measured in the same run with the same clients: axum handlers that answer constants of the same size (\`load-tests/examples/bare.rs\`), and pgbench with one prepared statement on a row
 of the same size.
 `];
+  parts.push(seldom(measured.postgres));
   for (const [kind, name] of Object.entries(STORAGES)) if (measured[kind]) parts.push(storage(name, measured[kind]));
-  return parts;
+  return parts.filter(Boolean);
 }
 
 function microChapter(measured) {
@@ -124,7 +165,7 @@ ${table(['crate', 'benchmark', 'median'], rows, 2)}
 }
 
 function profileChapter() {
-  const there = PROFILES.filter(([file]) => fs.existsSync(path.join(FOLDER, file)));
+  const there = FLAMES.filter(([file]) => fs.existsSync(path.join(FOLDER, file)));
   const pictures = there.map(([file, request]) => `![Flame graph of ${request}](benchmarks/${file})`);
   return there.length ? [`## Where the time goes\n\nThe gateway under 64 clients on PostgreSQL; open a picture by itself to look closer.\n\n${pictures.join('\n\n')}\n`] : [];
 }

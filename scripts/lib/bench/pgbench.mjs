@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { temporaryFolder } from '../services.mjs';
 import { meter } from './cpu.mjs';
+import { typical } from './median.mjs';
 
 const DATABASE = 'floor';
 const ROWS = 1000;
@@ -14,8 +15,11 @@ const STATEMENTS = {
   'update returning': 'update rows set counter = counter + 1, updated_at = now() where id = :id returning id, counter, updated_at, rest;',
 };
 
-/** Runs each statement with each number of clients; gives transactions a second and CPU milliseconds a transaction. */
-export async function pgbench(postgres, { clients, seconds }) {
+/**
+ * Runs each statement at a fixed rate and then with each number of clients, as fast as it goes; gives transactions a second and CPU
+ * milliseconds a transaction.
+ */
+export async function pgbench(postgres, { rate, clients, rounds, seconds }) {
   const url = await postgres.createDatabase(DATABASE);
   await postgres.query(DATABASE, SETUP);
   const folder = temporaryFolder('pgbench');
@@ -24,14 +28,20 @@ export async function pgbench(postgres, { clients, seconds }) {
   for (const [statement, sql] of Object.entries(STATEMENTS)) {
     const file = path.join(folder.path, 'script.sql');
     fs.writeFileSync(file, `\\set id random(1, ${ROWS})\n${sql}\n`, { mode: 0o644 });
-    for (const count of clients) {
-      const spent = meter({ database: postgres.pid() });
-      const { code, stdout, stderr } = await postgres.tool('pgbench', ['-n', '-M', 'prepared', '-f', file, '-c', count, '-j', 2, '-T', seconds, url].map(String));
-      if (code !== 0) throw new Error(`pgbench: ${stderr}`);
-      const transactions = Number(stdout.match(/actually processed: (\d+)/)[1]);
-      rows.push({ statement, clients: count, rate: Number(stdout.match(/tps = ([\d.]+)/)[1]), cpu: { database: spent().database / transactions } });
+    for (const count of [undefined, ...clients]) {
+      const pace = count ? ['-c', count, '-j', 2] : ['-c', 4, '-R', rate];
+      const words = ['-n', '-M', 'prepared', '-f', file, ...pace, '-T', seconds, url].map(String);
+      rows.push({ statement, clients: count, ...await typical(rounds, ({ cpu }) => cpu.database, () => one(postgres, words)) });
     }
   }
   folder.remove();
   return rows;
+}
+
+async function one(postgres, words) {
+  const spent = meter({ database: postgres.pid() });
+  const { code, stdout, stderr } = await postgres.tool('pgbench', words);
+  if (code !== 0) throw new Error(`pgbench: ${stderr}`);
+  const transactions = Number(stdout.match(/actually processed: (\d+)/)[1]);
+  return { rate: Number(stdout.match(/tps = ([\d.]+)/)[1]), cpu: { database: spent().database / transactions } };
 }

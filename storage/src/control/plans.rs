@@ -1,19 +1,14 @@
 //! How the databases find what the control store is asked for: no statement may look at all projects, however many there are.
 
-use std::env;
-use std::process;
-
-use domain::secret::Secret;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Row as _, SqlitePool};
+use sqlx::{AssertSqlSafe, PgPool, Row as _, SqlitePool};
 
 use crate::backend::Access;
 use crate::control::ControlStore;
 use crate::database::Placement;
 use crate::pools::Pools;
+use crate::server_database::{ServerDatabase, pool};
 use crate::sql::Listed;
 use crate::sql::tests::LISTS;
-
-const URL: &str = "TENANTRY_TEST_POSTGRES_URL";
 
 /// Lists of what is never many: operators and gateways.
 const FEW: &[(&str, &str)] = &[
@@ -197,16 +192,10 @@ async fn sqlite_never_looks_at_all_projects() {
 #[tokio::test]
 #[ignore = "needs PostgreSQL: set TENANTRY_TEST_POSTGRES_URL"]
 async fn postgres_never_looks_at_all_projects() {
-    let server = env::var(URL).unwrap_or_else(|_| panic!("{URL} is not set"));
-    let name = format!("tenantry_control_plans_{}", process::id());
-    let mut side = PgConnection::connect(&server).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(format!("create database {name}"))).execute(&mut side).await.unwrap();
-    let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
-    let placement = Placement::Postgres { url: Secret::new(url), max_connections: 2 };
-    let control = ControlStore::connect(&placement).await.unwrap();
+    let server = ServerDatabase::create("control_plans").await;
+    let control = ControlStore::connect(&server.placement).await.unwrap();
     control.migrate().await.unwrap();
-    let Access::Always(Pools::Postgres(pool)) = &control.backend.core.access else { panic!("not on PostgreSQL") };
-    let pool = pool.clone();
+    let pool = pool(&control.backend);
     let outcome = tokio::spawn(async move {
         for filling in filling(true) {
             sqlx::raw_sql(AssertSqlSafe(filling)).execute(&pool).await.unwrap();
@@ -223,6 +212,6 @@ async fn postgres_never_looks_at_all_projects() {
     })
     .await;
     control.close().await;
-    sqlx::raw_sql(AssertSqlSafe(format!("drop database {name} with (force)"))).execute(&mut side).await.unwrap();
+    server.remove().await;
     outcome.unwrap();
 }
