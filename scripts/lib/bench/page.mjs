@@ -87,7 +87,7 @@ function storage(name, measured) {
   ];
   return `### ${name}
 
-${provenance(measured)}. Start to ready ${Math.round(measured.start_ms)} ms. Each line is the middle one of ${measured.rounds} rounds of ${measured.seconds} seconds; CPU is milliseconds a request.
+${provenance(measured)}. Start to ready ${Math.round(measured.start_ms)} ms. Each line is the cheapest of ${measured.rounds} rounds of ${measured.seconds} seconds that lie apart: what else the machine and its host do only adds to CPU time. CPU is milliseconds a request.
 
 ${table(header, rows, 1)}
 
@@ -144,7 +144,7 @@ of the threads that compute nothing else. *Reference* is Supabase Auth on a like
 
 ${targets(measured)}
 
-What clients wait is measured from their side (refreshes at once, the flood next door), and they share the cores with the server. ${flood(measured)}How near the rest is to
+What clients wait is measured from their side (refreshes at once, the flood next door; of rounds the middle one counts), and they share the cores with the server. ${flood(measured)}How near the rest is to
 what cannot be saved is said by two floors, measured in the same run with the same clients: axum handlers that answer constants of the same size (\`load-tests/examples/bare.rs\`), and pgbench with one prepared statement on a row
 of the same size.
 `];

@@ -3,13 +3,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { temporaryFolder } from '../services.mjs';
 import { meter } from './cpu.mjs';
-import { typical } from './median.mjs';
 
-const DATABASE = 'floor';
 const ROWS = 1000;
 /** Rows as large as a user with an identity, found by a key. */
 const SETUP = `create table rows (id int primary key, counter bigint not null default 0, updated_at timestamptz not null default now(), rest text not null);
   insert into rows (id, rest) select n, repeat(md5(n::text), 32) from generate_series(1, ${ROWS}) n;`;
+let databases = 0;
 const STATEMENTS = {
   select: 'select id, counter, updated_at, rest from rows where id = :id;',
   'update returning': 'update rows set counter = counter + 1, updated_at = now() where id = :id returning id, counter, updated_at, rest;',
@@ -19,9 +18,10 @@ const STATEMENTS = {
  * Runs each statement at a fixed rate and then with each number of clients, as fast as it goes; gives transactions a second and CPU
  * milliseconds a transaction.
  */
-export async function pgbench(postgres, { rate, clients, rounds, seconds }) {
-  const url = await postgres.createDatabase(DATABASE);
-  await postgres.query(DATABASE, SETUP);
+export async function pgbench(postgres, { rate, clients, seconds }) {
+  const database = `floor_${(databases += 1)}`;
+  const url = await postgres.createDatabase(database);
+  await postgres.query(database, SETUP);
   const folder = temporaryFolder('pgbench');
   fs.chmodSync(folder.path, 0o755);
   const rows = [];
@@ -31,7 +31,7 @@ export async function pgbench(postgres, { rate, clients, rounds, seconds }) {
     for (const count of [undefined, ...clients]) {
       const pace = count ? ['-c', count, '-j', 2] : ['-c', 4, '-R', rate];
       const words = ['-n', '-M', 'prepared', '-f', file, ...pace, '-T', seconds, url].map(String);
-      rows.push({ statement, clients: count, ...await typical(rounds, ({ cpu }) => cpu.database, () => one(postgres, words)) });
+      rows.push({ statement, clients: count, ...await one(postgres, words) });
     }
   }
   folder.remove();

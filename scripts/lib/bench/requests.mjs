@@ -8,7 +8,7 @@ import { temporaryFolder } from '../services.mjs';
 import { client, drive, driveAt } from './client.mjs';
 import { hashingThreads, meter, resident } from './cpu.mjs';
 import { commit, machine, versions } from './machine.mjs';
-import { median, typical } from './median.mjs';
+import { median, repeat } from './median.mjs';
 import { pgbench } from './pgbench.mjs';
 
 const CLIENTS = [8, 64];
@@ -36,11 +36,20 @@ async function idle(storage, dataDir) {
 /** What a request costs beside the hash of a password. */
 const cost = ({ cpu: { hash, ...cpu } }) => Object.values(cpu).reduce((sum, each) => sum + each, 0);
 
+/**
+ * Of rounds, each of the same rows, the cheapest of each row: whatever else the machine and its host do can only add to CPU time, and
+ * rounds that lie apart are not all disturbed.
+ */
+function cheapest(rounds) {
+  const [first, ...others] = rounds;
+  return first.map((row, index) => others.map((round) => round[index]).reduce((a, b) => (cost(b) < cost(a) ? b : a), row));
+}
+
 /** Requests that the load generator sends, and what they cost. */
-async function loaded(request, scenario, project, pids, { rounds, seconds }, more) {
+async function loaded(request, scenario, project, pids, seconds, more) {
   const rows = [];
   for (const clients of CLIENTS) {
-    const { operations, ...row } = await typical(rounds, cost, () => load(scenario, { projects: [project], clients, seconds, pids, ...more }));
+    const { operations, ...row } = await load(scenario, { projects: [project], clients, seconds, pids, ...more });
     rows.push({ request, clients, ...row });
   }
   return rows;
@@ -68,39 +77,26 @@ function openings(project) {
 }
 
 /** What opens a session: `requests` of `openings`, one after the other. */
-async function opening(requests, project, pids, { rounds, seconds }) {
+async function opening(requests, { post }, pids, seconds) {
   const isHashing = hashingThreads(pids.gateway);
-  const { post, close } = openings(project);
   const rows = [];
   for (const request of requests) {
-    for (const clients of CLIENTS) rows.push({ request, clients, ...await typical(rounds, cost, () => driven(clients, pids, seconds, isHashing, post[request])) });
+    for (const clients of CLIENTS) rows.push({ request, clients, ...await driven(clients, pids, seconds, isHashing, post[request]) });
   }
-  close();
   return rows;
 }
 
 /** The CPU time of requests that come seldom, one by one: `rate` a second. */
-async function seldomly(rate, pids, { rounds, seconds }, step) {
-  const measured = await typical(rounds, cost, async () => {
-    const spent = meter(pids);
-    const requests = await driveAt(rate, seconds, step);
-    return { cpu: Object.fromEntries(Object.entries(spent()).map(([name, time]) => [name, time / requests])) };
-  });
-  return { rate, ...measured };
-}
-
-/** Sessions without a password, as seldom as `rate`. */
-async function seldom(rate, project, pids, pace) {
-  const { post, close } = openings(project);
-  const measured = await seldomly(rate, pids, pace, post[ANONYMOUS]);
-  close();
-  return { request: ANONYMOUS, ...measured };
+async function seldomly(rate, pids, seconds, step) {
+  const spent = meter(pids);
+  const requests = await driveAt(rate, seconds, step);
+  return { rate, cpu: Object.fromEntries(Object.entries(spent()).map(([name, time]) => [name, time / requests])) };
 }
 
 /** One session refreshed by very many at once, wave after wave. */
 async function storm(project, { rounds, seconds }) {
   const wide = 200;
-  const { operations, cpu, ...row } = await typical(rounds, ({ p99 }) => p99, () => load('refresh-storm', { projects: [project], clients: wide, users: 1, seconds, options: { 'same-session-share': 1 } }));
+  const { operations, cpu, ...row } = median(await repeat(rounds, () => load('refresh-storm', { projects: [project], clients: wide, users: 1, seconds, options: { 'same-session-share': 1 } })), ({ p99 }) => p99);
   return { wide, ...row };
 }
 
@@ -108,20 +104,18 @@ async function storm(project, { rounds, seconds }) {
  * `GET /user` of a project at a steady rate, alone and while 64 clients sign in to another one: the flood begins half-way. `machine` is
  * the same for a handler that does nothing, in a process of its own: what the flood does to everything that runs here.
  */
-async function neighbour(watched, flooded, nothing, { rounds, seconds }) {
+async function neighbour(watched, flooded, nothing, { post }, { rounds, seconds }) {
   const growth = ({ alone, beside }) => beside.p99 / alone.p99;
-  const project = await typical(rounds, growth, async () => {
+  const project = median(await repeat(rounds, async () => {
     const { operations } = await load('noisy-neighbour', { projects: [flooded, watched], clients: 64, seconds: 2 * seconds, options: { 'watch-rate': 100, watchers: 16 } });
     return { alone: operations['user-read-quiet'], beside: operations['user-read-flooded'], sign_ins: operations['sign-in'].requests / seconds };
-  });
+  }), growth);
   const watch = async () => (await load('user-read', { projects: [nothing], clients: 16, rate: 100, seconds })).operations['user-read'];
-  const { post, close } = openings(watched);
-  const machine = await typical(rounds, growth, async () => {
+  const machine = median(await repeat(rounds, async () => {
     const alone = await watch();
     const [beside] = await Promise.all([watch(), drive(64, seconds + 2 * WARM_UP, (user) => post[SIGN_IN](user))]);
     return { alone, beside };
-  });
-  close();
+  }), growth);
   return { ...project, machine };
 }
 
@@ -134,17 +128,17 @@ async function startBare() {
 }
 
 /** The same requests to handlers that do nothing: what HTTP costs here. */
-async function bare({ child, project }, rate, pace) {
+async function bare({ child, project }, rate, seconds) {
   const pids = { handler: child.pid };
-  const rows = [...await loaded('GET /user', 'user-read', project, pids, pace), ...await loaded('refresh', 'sign-in-and-refresh', project, pids, pace, ONLY_REFRESH)];
+  const rows = [...await loaded('GET /user', 'user-read', project, pids, seconds), ...await loaded('refresh', 'sign-in-and-refresh', project, pids, seconds, ONLY_REFRESH)];
   const { call, close } = client(project.url);
-  rows.push({ request: 'GET /user', ...await seldomly(rate, pids, pace, () => call('GET', '/user')) });
+  rows.push({ request: 'GET /user', ...await seldomly(rate, pids, seconds, () => call('GET', '/user')) });
   close();
   return rows;
 }
 
 /**
- * Measures everything on a storage of its own: so many `rounds` of so many `seconds`, of which the middle one counts. `say` is told what
+ * Measures everything on a storage of its own: so many `rounds` of so many `seconds`. `say` is told what
  * comes next.
  */
 export async function measureRequests(kind, pace, say) {
@@ -158,33 +152,40 @@ export async function measureRequests(kind, pace, say) {
     const pids = { gateway: gateway.child.pid, ...(storage.postgres && { database: storage.postgres.pid(), redis: storage.redis.pid() }) };
     const newProject = () => gateway.createProject({ config: { mailer_autoconfirm: true, external_anonymous_users_enabled: true, ...UNLIMITED } });
     const [first, second] = [await newProject(), await newProject()];
-    const rows = [];
-    const measure = async (what, step) => { say(what); rows.push(...await step()); };
-    // What is rare first: the database clears away after many writes for a while.
-    await measure('sign-up and password sign-in', () => opening(['sign-up', SIGN_IN], first, pids, pace));
-    // As PostgreSQL does by itself within a minute.
-    await storage.postgres?.query(storage.database, 'analyze');
-    await measure('GET /user', () => loaded('GET /user', 'user-read', first, pids, pace));
-    await measure('refresh', () => loaded('refresh', 'sign-in-and-refresh', first, pids, pace, ONLY_REFRESH));
-    await measure('settings', () => loaded('settings', only('settings'), first, pids, pace, { users: 1 }));
-    await measure('JWKS', () => loaded('JWKS', only('jwks'), first, pids, pace, { users: 1 }));
+    const sessions = openings(first);
+    const { rounds, seconds } = pace;
+    const round = async () => {
+      const rows = [];
+      const measure = async (what, step) => { say(what); rows.push(...await step()); };
+      await measure('sign-up and password sign-in', () => opening(['sign-up', SIGN_IN], sessions, pids, seconds));
+      // As PostgreSQL does by itself within a minute.
+      await storage.postgres?.query(storage.database, 'analyze');
+      await measure('GET /user', () => loaded('GET /user', 'user-read', first, pids, seconds));
+      await measure('refresh', () => loaded('refresh', 'sign-in-and-refresh', first, pids, seconds, ONLY_REFRESH));
+      await measure('settings', () => loaded('settings', only('settings'), first, pids, seconds, { users: 1 }));
+      await measure('JWKS', () => loaded('JWKS', only('jwks'), first, pids, seconds, { users: 1 }));
+      await measure(ANONYMOUS, () => opening([ANONYMOUS], sessions, pids, seconds));
+      return rows;
+    };
+    const rows = cheapest(await repeat(rounds, round));
     say('one session, 200 refreshes at once');
     const one = await storm(first, pace);
     say('a flood next door');
     const handlers = await startBare();
-    const beside = await neighbour(first, second, handlers.project, { ...pace, seconds: 2 * pace.seconds });
-    await measure(ANONYMOUS, () => opening([ANONYMOUS], first, pids, pace));
+    const beside = await neighbour(first, second, handlers.project, sessions, { rounds, seconds: 2 * seconds });
+    say('requests that come alone');
     const rate = Math.round(rows.find((row) => row.request === SIGN_IN && row.clients === Math.max(...CLIENTS)).rate);
-    const few = await seldom(rate, first, pids, pace);
+    const [few] = cheapest(await repeat(rounds, async () => [{ request: ANONYMOUS, ...await seldomly(rate, pids, seconds, sessions.post[ANONYMOUS]) }]));
+    sessions.close();
     await gateway.stop();
     say('handlers that do nothing');
-    const nothing = await bare(handlers, rate, pace);
+    const nothing = cheapest(await repeat(rounds, () => bare(handlers, rate, seconds)));
     await stop(handlers.child);
     if (storage.postgres) say('pgbench');
     // What the gateway left to clear away is not the floor's.
     await storage.postgres?.query(storage.database, 'vacuum');
     await storage.postgres?.query(storage.database, 'checkpoint');
-    const floor = storage.postgres && await pgbench(storage.postgres, { rate, clients: CLIENTS, ...pace });
+    const floor = storage.postgres && cheapest(await repeat(rounds, () => pgbench(storage.postgres, { rate, clients: CLIENTS, seconds })));
     return {
       storage: kind, machine: machine(), versions: await versions(storage), commit: await commit(), ...pace,
       ...atRest, requests: rows, seldom: few, storm: one, neighbour: beside, bare: nothing, pgbench: floor,
