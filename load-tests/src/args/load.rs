@@ -59,11 +59,8 @@ impl LoadArguments {
         duration: Duration,
     ) -> Result<Options, String> {
         let plan = scenario.plan();
-        let manner = self
-            .think_time
-            .clone()
-            .or(plan.think_time)
-            .map(|think| Manner { think, hatch_rate: self.hatch_rate });
+        let manner =
+            self.think_time.clone().or(plan.think_time).map(|think| Manner { think, hatch_rate: self.hatch_rate });
         if self.hatch_rate.is_some() && manner.is_none() {
             return Err("--hatch-rate is for clients who think: it needs --think-time".to_owned());
         }
