@@ -1,12 +1,15 @@
 // Flame graphs of the gateway under load: where it spends its CPU time. Takes Linux's perf.
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { startGateway, startStorage } from '../gateway.mjs';
 import { ONLY_REFRESH, load } from '../load.mjs';
 import { run } from '../processes.mjs';
 import { temporaryFolder } from '../services.mjs';
 
 const CLIENTS = 64;
-const SECONDS = 4;
+const SECONDS = 6;
+/** How long the load takes to make its users, sign them in and warm up. */
+const BEFORE = 3;
 /** What is narrower tells nothing: a share of all. */
 const LEAST = 0.003;
 const [WIDTH, LINE, TOP] = [1200, 16, 22];
@@ -25,7 +28,8 @@ export async function drawFlames(say, write) {
     for (const [file, name, scenario, more] of FLAMES) {
       say(`flame graph of ${name}`);
       const project = await gateway.createProject({ config: { mailer_autoconfirm: true, rate_limit_token_refresh: 1e9 } });
-      const loading = load(scenario, { projects: [project], clients: CLIENTS, seconds: SECONDS + 4, ...more });
+      const loading = load(scenario, { projects: [project], clients: CLIENTS, seconds: BEFORE + SECONDS, ...more });
+      await pause(BEFORE * 1000);
       const samples = await record(gateway.child.pid);
       await loading;
       write(file, svg(`${name}, ${CLIENTS} clients, PostgreSQL and Redis: where the gateway spends its CPU time`, tree(samples)));
@@ -45,8 +49,7 @@ async function record(pid) {
     if (code !== 0) throw new Error(`perf ${words[0]}: ${stderr}`);
     return stdout;
   };
-  // Users are made and sign in first.
-  await must('record', '-q', '-e', 'cpu-clock', '-F', '199', '--call-graph', 'dwarf,16384', '-p', String(pid), '-o', data, '--', 'sleep', String(2 + SECONDS));
+  await must('record', '-q', '-e', 'cpu-clock', '-F', '199', '--call-graph', 'dwarf,65528', '-p', String(pid), '-o', data, '--', 'sleep', String(SECONDS));
   const text = await must('script', '-i', data, '-F', 'ip,sym');
   folder.remove();
   const frame = (line) => line.trim().replace(/^[0-9a-f]+ /, '').replace(/::h[0-9a-f]{16}$/, '');
