@@ -21,6 +21,11 @@ pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Writes base64url without padding to the end of `text`.
+pub(crate) fn push_base64url(text: &mut String, bytes: impl AsRef<[u8]>) {
+    URL_SAFE_NO_PAD.encode_string(bytes, text);
+}
+
 /// Reads base64url without padding; every byte string has exactly one text.
 pub(crate) fn from_base64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()

@@ -51,9 +51,11 @@ impl Timestamp {
 
     /// RFC 3339 in UTC with `Z`, up to six fractional digits without trailing zeros (`contract/core.md` §1.1).
     pub fn to_wire(self) -> String {
-        let text = self.0.to_rfc3339_opts(SecondsFormat::Micros, true);
-        let digits = text.trim_end_matches('Z').trim_end_matches('0').trim_end_matches('.');
-        format!("{digits}Z")
+        let mut text = self.0.to_rfc3339_opts(SecondsFormat::Micros, true);
+        let digits = text.trim_end_matches('Z').trim_end_matches('0').trim_end_matches('.').len();
+        text.truncate(digits);
+        text.push('Z');
+        text
     }
 }
 

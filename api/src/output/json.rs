@@ -29,7 +29,7 @@ pub(crate) fn answer(status: StatusCode, value: &impl Serialize) -> Result<Respo
 /// # Errors
 /// As [`answer`].
 pub(crate) fn encode(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(512);
+    let mut bytes = Vec::with_capacity(2048);
     value.serialize(&mut Serializer::with_formatter(&mut bytes, Contract))?;
     Ok(bytes)
 }

@@ -8,7 +8,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Algorithm;
-use crate::bytes::base64url;
+use crate::bytes::{base64url, push_base64url};
+
+/// Bytes that the claims of most sessions fit in, so that no buffer grows.
+const USUAL_CLAIMS: usize = 1024;
 
 /// Why a token could not be signed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -78,11 +81,15 @@ impl Signer {
     }
 
     pub(super) fn sign(&self, claims: &impl Serialize) -> Result<Secret<String>, SignError> {
-        let claims = serde_json::to_vec(claims).map_err(|_| SignError::Claims)?;
-        let mut token = format!("{}.{}", self.header, base64url(claims));
+        let mut plain = Vec::with_capacity(USUAL_CLAIMS);
+        serde_json::to_writer(&mut plain, claims).map_err(|_| SignError::Claims)?;
+        let mut token = String::with_capacity(self.header.len() + 2 * USUAL_CLAIMS);
+        token.push_str(&self.header);
+        token.push('.');
+        push_base64url(&mut token, plain);
         let signature = self.key.sign(token.as_bytes()).ok_or(SignError::Signature)?;
         token.push('.');
-        token.push_str(&base64url(signature));
+        push_base64url(&mut token, signature);
         Ok(Secret::new(token))
     }
 }
