@@ -9,7 +9,7 @@ use cluster::Invalidation;
 use domain::ids::ProjectId;
 use storage::StoreError;
 use storage::control::Gateway;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::invalidation::Heard;
@@ -66,10 +66,10 @@ impl Follower {
             tokio::select! {
                 _ = tick.tick() => self.look().await,
                 () = shared.changed.notified() => self.look().await,
-                Some(arrived) = self.tasks.join_next() => self.arrived(arrived.ok()),
+                Some(arrived) = self.tasks.join_next() => self.arrived(arrived),
             }
             while let Some(arrived) = self.tasks.try_join_next() {
-                self.arrived(arrived.ok());
+                self.arrived(arrived);
             }
             self.beat().await;
         }
@@ -156,9 +156,12 @@ impl Follower {
         });
     }
 
-    fn arrived(&mut self, change: Option<i64>) {
-        // A task that crashed leaves its change under way: the gateway does not claim what it does not know.
-        let Some(change) = change else { return };
+    fn arrived(&mut self, change: Result<i64, JoinError>) {
+        let change = match change {
+            Ok(change) => change,
+            // Its change stays under way: the gateway does not claim what it does not know.
+            Err(error) => return tracing::error!(%error, "a change of a project was not brought to it"),
+        };
         if let Some(tasks) = self.under_way.get_mut(&change) {
             *tasks -= 1;
             if *tasks == 0 {

@@ -51,9 +51,9 @@ pub(crate) enum Command {
     Run(Box<Run>),
     /// Raises the rate until something breaks, and says what saturates first.
     ///
-    /// Every step is a run of its own in an open loop, without reports: the rate grows by half while everything holds that --fail-on asks for
-    /// [default: p99<250ms,errors<1%,missed<1%], then the search halves its way in. Name the server's processes with --pid
-    /// (gateway and database) to learn what saturates.
+    /// Every step is a run of its own in an open loop at a steady rate (the curve of a file is not followed), without reports:
+    /// the rate grows by half while everything holds that --fail-on asks for [default: p99<250ms,errors<1%,missed<1%], then
+    /// the search halves its way in. Name the server's processes with --pid (gateway and database) to learn what saturates.
     ///
     /// Exits 0, 1 when it could not run, 3 when not even the slowest rate held.
     FindCapacity(Box<FindCapacity>),
