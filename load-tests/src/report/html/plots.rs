@@ -12,7 +12,7 @@ use crate::watch::GAUGES;
 const COLOURS: usize = 8;
 /// Kinds of errors that have a colour of their own.
 const KINDS: usize = 6;
-/// Intervals shorter than this say little about a rate.
+/// Seconds: shorter intervals say little about a rate or a percentile. The last one holds only what was slow.
 const SHORTEST: f64 = 0.3;
 /// The gauge that is a level, not work.
 const SESSIONS: &str = "tenantry_session_actors";
@@ -111,21 +111,21 @@ fn gauge_lines(runs: &[Run], wanted: impl Fn(&str) -> bool) -> Vec<Line> {
 }
 
 fn latency(id: &str, runs: &[&[Point]]) -> Figure {
-    let line = |name: &str, colour, points: &[Point], value: fn(&PointLatency) -> f64| {
-        let points = points.iter().map(|point| (middle(point), point.latency_ms.as_ref().map(value))).collect();
+    let line = |name: &str, colour, points: &mut dyn Iterator<Item = &Point>, value: fn(&PointLatency) -> f64| {
+        let points = points.map(|point| (middle(point), point.latency_ms.as_ref().map(value))).collect();
         Line::new(name, colour, points)
     };
     let lines = match runs {
         [only] => vec![
-            line("p50", 0, only, |latency| latency.p50),
-            line("p99", 1, only, |latency| latency.p99),
-            line("max", 5, only, |latency| latency.max).dotted(),
+            line("p50", 0, &mut long(only), |latency| latency.p50),
+            line("p99", 1, &mut long(only), |latency| latency.p99),
+            line("max", 5, &mut only.iter(), |latency| latency.max).dotted(),
         ],
         several => several
             .iter()
             .enumerate()
             .map(|(number, points)| {
-                line(&format!("p99, run {}", number + 1), number % COLOURS, points, |latency| latency.p99)
+                line(&format!("p99, run {}", number + 1), number % COLOURS, &mut long(points), |latency| latency.p99)
             })
             .collect(),
     };
@@ -162,8 +162,7 @@ fn throughput(runs: &[&[Point]]) -> Figure {
         .map(|(number, points)| {
             let name = if runs.len() > 1 { format!("run {}", number + 1) } else { "successes".to_owned() };
             let rate = |point: &Point| (point.requests - point.errors) as f64 / point.seconds;
-            let points = points.iter().filter(|point| point.seconds > SHORTEST);
-            Line::new(&name, number % COLOURS, points.map(|point| (middle(point), Some(rate(point)))).collect())
+            Line::new(&name, number % COLOURS, long(points).map(|point| (middle(point), Some(rate(point)))).collect())
         })
         .collect();
     over_time("throughput", "Throughput", "successes per second", lines, "All operations together.")
@@ -174,8 +173,7 @@ fn errors(runs: &[&[Point]]) -> Figure {
         [only] => (Vec::new(), errors_by_kind(only)),
         several => {
             let line = |(number, points): (usize, &&[Point])| {
-                let points = points.iter().filter(|point| point.seconds > SHORTEST);
-                let points = points.map(|point| (middle(point), Some(point.errors as f64 / point.seconds)));
+                let points = long(points).map(|point| (middle(point), Some(point.errors as f64 / point.seconds)));
                 Line::new(&format!("run {}", number + 1), number % COLOURS, points.collect())
             };
             (several.iter().enumerate().map(line).collect(), Vec::new())
@@ -247,4 +245,24 @@ fn end_of(runs: &[&[Point]]) -> f64 {
 
 fn middle(point: &Point) -> f64 {
     point.at + point.seconds / 2.0
+}
+
+fn long(points: &[Point]) -> impl Iterator<Item = &Point> {
+    points.iter().filter(|point| point.seconds > SHORTEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_moments_after_the_last_interval_count_only_among_the_slowest() {
+        let point = |at: f64, seconds: f64, millis: f64| {
+            let latency_ms = PointLatency { p50: millis, p90: millis, p99: millis, max: millis };
+            Point { at, seconds, requests: 1, latency_ms: Some(latency_ms), ..Point::default() }
+        };
+        let figure = latency("latency", &[&[point(0.0, 1.0, 2.0), point(1.0, 0.1, 500.0)]]);
+        let last = |number: usize| figure.plot.lines[number].points.last().and_then(|(_, value)| *value);
+        assert_eq!((last(0), last(1), last(2)), (Some(2.0), Some(2.0), Some(500.0)));
+    }
 }
