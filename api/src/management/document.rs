@@ -79,6 +79,8 @@ pub(super) struct Doc {
     /// Ours, not Supabase's.
     own: bool,
     takes: Option<(&'static str, Shape)>,
+    /// Whether a request may come without what it takes.
+    optional: bool,
     /// Of success, or that it is always refused with.
     status: Status,
     /// Whether it can be refused for what else there is.
@@ -90,7 +92,16 @@ pub(super) struct Doc {
 /// A route of Supabase's Management API.
 pub(super) fn doc(summary: &'static str) -> Doc {
     let status = Status::Success(200);
-    Doc { summary, own: false, takes: None, status, conflicts: false, gives: None, parameters: Vec::new() }
+    Doc {
+        summary,
+        own: false,
+        takes: None,
+        optional: false,
+        status,
+        conflicts: false,
+        gives: None,
+        parameters: Vec::new(),
+    }
 }
 
 /// A route of Tenantry's own.
@@ -102,6 +113,11 @@ impl Doc {
     /// The body is one `T`.
     pub(super) fn takes<T: ToSchema + 'static>(self) -> Self {
         Self { takes: Some((JSON, Box::new(reference::<T>))), ..self }
+    }
+
+    /// The body is one `T`, or there is none.
+    pub(super) fn may_take<T: ToSchema + 'static>(self) -> Self {
+        Self { optional: true, ..self.takes::<T>() }
     }
 
     /// The body is any object.
@@ -195,7 +211,7 @@ impl Doc {
             operation = operation.response(status.to_string(), self.answer(schemas));
         }
         if let Some((media, shape)) = &self.takes {
-            operation = operation.request_body(Some(body(media, shape(schemas))));
+            operation = operation.request_body(Some(body(media, shape(schemas), !self.optional)));
         }
         match route.access {
             None => operation = operation.security(SecurityRequirement::default()),
@@ -328,9 +344,10 @@ fn text() -> RefOr<Schema> {
     <String as PartialSchema>::schema()
 }
 
-fn body(media: &'static str, schema: RefOr<Schema>) -> RequestBody {
+fn body(media: &'static str, schema: RefOr<Schema>, required: bool) -> RequestBody {
     let content = ContentBuilder::new().schema(Some(schema)).build();
-    RequestBodyBuilder::new().content(media, content).required(Some(Required::True)).build()
+    let required = if required { Required::True } else { Required::False };
+    RequestBodyBuilder::new().content(media, content).required(Some(required)).build()
 }
 
 fn answer(description: &'static str, media: &'static str, schema: Option<RefOr<Schema>>) -> Answer {

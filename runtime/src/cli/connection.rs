@@ -89,6 +89,8 @@ impl Management {
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
             .timeout(PATIENCE)
+            // What another crate of the build may turn on.
+            .no_gzip()
             .user_agent(concat!("tenantry/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Failure::caused("the HTTP client cannot be made", &error))?;

@@ -214,6 +214,20 @@ fn an_old_version_is_put_in_force_after_saying_what_that_changes() {
 }
 
 #[test]
+fn going_back_promises_no_looser_profile() {
+    let folder = folder();
+    let gateway = StandIn::start(|asked| {
+        let changes = json!([{ "field": "security_profile", "from": "shield", "to": "compat" }]);
+        answer(asked, json!({ "from": 7, "to": 6, "changes": changes }), json!({}))
+    });
+    let said = |words: &[&str]| text(&gateway.run(&folder, words).stdout);
+    let trial = said(&["config", "rollback", "acme", "6", "--dry-run"]);
+    assert!(trial.contains("the security profile would only change if that makes it stricter"), "{trial}");
+    let done = said(&["config", "rollback", "acme", "6"]);
+    assert!(done.contains("the security profile stays as it is"), "{done}");
+}
+
+#[test]
 fn versions_are_listed_and_shown() {
     let (gateway, folder) = (gateway(), folder());
     let listed = text(&gateway.run(&folder, &["config", "history", "acme"]).stdout);

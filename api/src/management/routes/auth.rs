@@ -137,7 +137,7 @@ pub(super) fn keys(table: Table) -> Table {
             post(
                 Change,
                 api_keys::rotate,
-                own("Puts a new API key in the place of one, which is accepted a while longer").conflicts().takes::<api_keys::Rotation>().gives::<api_keys::Rotated>().with(201),
+                own("Puts a new API key in the place of one, which is accepted a while longer").conflicts().may_take::<api_keys::Rotation>().gives::<api_keys::Rotated>().with(201),
             ),
         )
         .at(
@@ -163,7 +163,7 @@ pub(super) fn keys(table: Table) -> Table {
                 signing_keys::rotate,
                 own("Signs with a new key once every gateway knows it; tokens of the old one stay good until they expire")
                     .conflicts()
-                    .takes::<signing_keys::Rotation>()
+                    .may_take::<signing_keys::Rotation>()
                     .gives::<signing_keys::Key>(),
             ),
         )

@@ -83,13 +83,16 @@ impl Change<'_> {
     /// Puts an old version in force again.
     pub(super) async fn roll_back(&self, version: u64) -> Result<(), Failure> {
         let found = super::versions::diff_to(self.gateway, self.reference, version).await?;
+        let is_in = |diff: &Value| changes(diff).iter().any(|change| field(change, "field").starts_with(PROFILE));
         if !self.goes_on(&found)? {
+            if !self.json && is_in(&found) {
+                output::print("the security profile would only change if that makes it stricter")?;
+            }
             return Ok(());
         }
         let route = format!("{}/rollback", config_path(self.reference));
         let body = json!({ "version": version, "note": self.how.note });
         let done = self.gateway.post(&route, &body).await?;
-        let is_in = |diff: &Value| changes(diff).iter().any(|change| field(change, "field").starts_with(PROFILE));
         if !self.json && is_in(&found) && !is_in(&done) {
             output::print("the security profile stays as it is: going back never loosens it")?;
         }
