@@ -109,8 +109,7 @@ test("a flood of sign-ins on one project leaves another's requests alone", async
   assert.equal(signedIn, 200);
   assert.ok(leftThen > 50, `a sign-in next door waited until ${many - leftThen} of ${many} were done`);
   assert.ok(reads > leftThen, `${reads} reads next door, one after the other, beside ${leftThen} sign-ins`);
-  // Hashing gives way to everything else: on a machine with other work the flood outlasts the time of a request.
-  const odd = (await Promise.all(flood)).filter((status) => ![200, 429, 503, 504].includes(status));
+  const odd = (await Promise.all(flood)).filter((status) => ![200, 429, 503].includes(status));
   assert.deepEqual(odd, []);
 });
 

@@ -78,9 +78,7 @@ pub(super) struct Doc {
     summary: &'static str,
     /// Ours, not Supabase's.
     own: bool,
-    takes: Option<(&'static str, Shape)>,
-    /// Whether a request may come without what it takes.
-    optional: bool,
+    takes: Option<(&'static str, Shape, Required)>,
     /// Of success, or that it is always refused with.
     status: Status,
     /// Whether it can be refused for what else there is.
@@ -92,16 +90,7 @@ pub(super) struct Doc {
 /// A route of Supabase's Management API.
 pub(super) fn doc(summary: &'static str) -> Doc {
     let status = Status::Success(200);
-    Doc {
-        summary,
-        own: false,
-        takes: None,
-        optional: false,
-        status,
-        conflicts: false,
-        gives: None,
-        parameters: Vec::new(),
-    }
+    Doc { summary, own: false, takes: None, status, conflicts: false, gives: None, parameters: Vec::new() }
 }
 
 /// A route of Tenantry's own.
@@ -112,22 +101,22 @@ pub(super) fn own(summary: &'static str) -> Doc {
 impl Doc {
     /// The body is one `T`.
     pub(super) fn takes<T: ToSchema + 'static>(self) -> Self {
-        Self { takes: Some((JSON, Box::new(reference::<T>))), ..self }
+        Self { takes: Some((JSON, Box::new(reference::<T>), Required::True)), ..self }
     }
 
     /// The body is one `T`, or there is none.
     pub(super) fn may_take<T: ToSchema + 'static>(self) -> Self {
-        Self { optional: true, ..self.takes::<T>() }
+        Self { takes: Some((JSON, Box::new(reference::<T>), Required::False)), ..self }
     }
 
     /// The body is any object.
     pub(super) fn takes_any(self) -> Self {
-        Self { takes: Some((JSON, Box::new(|_| object()))), ..self }
+        Self { takes: Some((JSON, Box::new(|_| object()), Required::True)), ..self }
     }
 
     /// The body is lines of JSON.
     pub(super) fn takes_lines(self) -> Self {
-        Self { takes: Some((NDJSON, Box::new(|_| text()))), ..self }
+        Self { takes: Some((NDJSON, Box::new(|_| text()), Required::True)), ..self }
     }
 
     /// The answer is one `T`.
@@ -210,8 +199,8 @@ impl Doc {
         if let Status::Success(status) = self.status {
             operation = operation.response(status.to_string(), self.answer(schemas));
         }
-        if let Some((media, shape)) = &self.takes {
-            operation = operation.request_body(Some(body(media, shape(schemas), !self.optional)));
+        if let Some((media, shape, required)) = &self.takes {
+            operation = operation.request_body(Some(body(media, shape(schemas), required)));
         }
         match route.access {
             None => operation = operation.security(SecurityRequirement::default()),
@@ -344,10 +333,9 @@ fn text() -> RefOr<Schema> {
     <String as PartialSchema>::schema()
 }
 
-fn body(media: &'static str, schema: RefOr<Schema>, required: bool) -> RequestBody {
+fn body(media: &'static str, schema: RefOr<Schema>, required: &Required) -> RequestBody {
     let content = ContentBuilder::new().schema(Some(schema)).build();
-    let required = if required { Required::True } else { Required::False };
-    RequestBodyBuilder::new().content(media, content).required(Some(required)).build()
+    RequestBodyBuilder::new().content(media, content).required(Some(required.clone())).build()
 }
 
 fn answer(description: &'static str, media: &'static str, schema: Option<RefOr<Schema>>) -> Answer {

@@ -12,6 +12,9 @@ use serde_json::ser::{CharEscape, Formatter, Serializer};
 
 use crate::failure::Failure;
 
+/// Bytes that tokens with their user, the largest of what is asked for often, fit in.
+const USUAL: usize = 2048;
+
 /// An answer of `status` with `value` as its body.
 ///
 /// # Errors
@@ -29,7 +32,7 @@ pub(crate) fn answer(status: StatusCode, value: &impl Serialize) -> Result<Respo
 /// # Errors
 /// As [`answer`].
 pub(crate) fn encode(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(2048);
+    let mut bytes = Vec::with_capacity(USUAL);
     value.serialize(&mut Serializer::with_formatter(&mut bytes, Contract))?;
     Ok(bytes)
 }

@@ -111,27 +111,33 @@ fn gauge_lines(runs: &[Run], wanted: impl Fn(&str) -> bool) -> Vec<Line> {
 }
 
 fn latency(id: &str, runs: &[&[Point]]) -> Figure {
-    let line = |name: &str, colour, points: &mut dyn Iterator<Item = &Point>, value: fn(&PointLatency) -> f64| {
-        let points = points.map(|point| (middle(point), point.latency_ms.as_ref().map(value))).collect();
-        Line::new(name, colour, points)
-    };
     let lines = match runs {
         [only] => vec![
-            line("p50", 0, &mut long(only), |latency| latency.p50),
-            line("p99", 1, &mut long(only), |latency| latency.p99),
-            line("max", 5, &mut only.iter(), |latency| latency.max).dotted(),
+            latency_line("p50", 0, long(only), |latency| latency.p50),
+            latency_line("p99", 1, long(only), |latency| latency.p99),
+            latency_line("max", 5, only.iter(), |latency| latency.max).dotted(),
         ],
         several => several
             .iter()
             .enumerate()
             .map(|(number, points)| {
-                line(&format!("p99, run {}", number + 1), number % COLOURS, &mut long(points), |latency| latency.p99)
+                latency_line(&format!("p99, run {}", number + 1), number % COLOURS, long(points), |latency| latency.p99)
             })
             .collect(),
     };
     let caption = "Of the successes that were answered in each interval.";
     let scale = Scale::spanning(Plot::lowest(&lines), Plot::highest(&lines));
     with_scale(id, "Latency over time", "latency, ms", lines, scale, caption)
+}
+
+fn latency_line<'a>(
+    name: &str,
+    colour: usize,
+    points: impl Iterator<Item = &'a Point>,
+    value: fn(&PointLatency) -> f64,
+) -> Line {
+    let points = points.map(|point| (middle(point), point.latency_ms.as_ref().map(value))).collect();
+    Line::new(name, colour, points)
 }
 
 fn percentiles(id: &str, runs: &[&[(f64, f64)]]) -> Figure {

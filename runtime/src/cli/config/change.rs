@@ -84,8 +84,9 @@ impl Change<'_> {
     pub(super) async fn roll_back(&self, version: u64) -> Result<(), Failure> {
         let found = super::versions::diff_to(self.gateway, self.reference, version).await?;
         let is_in = |diff: &Value| changes(diff).iter().any(|change| field(change, "field").starts_with(PROFILE));
+        let told_of_profile = !self.json && is_in(&found);
         if !self.goes_on(&found)? {
-            if !self.json && is_in(&found) {
+            if told_of_profile {
                 output::print("the security profile would only change if that makes it stricter")?;
             }
             return Ok(());
@@ -93,7 +94,7 @@ impl Change<'_> {
         let route = format!("{}/rollback", config_path(self.reference));
         let body = json!({ "version": version, "note": self.how.note });
         let done = self.gateway.post(&route, &body).await?;
-        if !self.json && is_in(&found) && !is_in(&done) {
+        if told_of_profile && !is_in(&done) {
             output::print("the security profile stays as it is: going back never loosens it")?;
         }
         self.tell(&done, &found)
